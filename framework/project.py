@@ -1,0 +1,219 @@
+"""The folder that a user works in: ``matrix.toml``, and the state that lies beside it.
+
+Responsible for finding and checking the file, and for the state folder. ``[config]``, ``[secrets]``
+and names are handed on as they are: what they mean is the business of ``config``, of the secrets
+and of the instances.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from framework.errors import ConfigError
+
+FILE = "matrix.toml"
+STATE = ".matrix"
+
+Name = Annotated[str, AfterValidator(str.lower)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ServiceEntry(_Table):
+    """One ``[[service]]``."""
+
+    use: str = Field(min_length=1)
+    """An entry point, or ``module:Class``."""
+    name: Name | None = None
+    """Of the instance, lower-cased; None: the class's own."""
+
+
+class PageEntry(_Table):
+    """One ``[[page]]``: a place in the playlist."""
+
+    use: str = Field(min_length=1)
+    """An entry point, or ``module:Class``."""
+    name: Name | None = None
+    """Of the instance, lower-cased; None: the class's own."""
+    feeds: dict[str, Name] = {}
+    """Which instance each feed follows, by the page's attribute."""
+    seconds: float | None = Field(default=None, strict=True, gt=0, allow_inf_nan=False)
+    """How long it stays on; None: as long as all others."""
+
+
+class PanelEntry(_Table):
+    """``[panel]``: how many LEDs there are."""
+
+    width: int = Field(default=128, strict=True, ge=1, le=512)
+    height: int = Field(default=64, strict=True, ge=1, le=512)
+
+
+class _File(_Table):
+    config: dict[str, Any] = {}
+    secrets: dict[str, Any] = {}
+    service: tuple[ServiceEntry, ...] = ()
+    page: tuple[PageEntry, ...] = ()
+    panel: PanelEntry = PanelEntry()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Project:
+    """What ``matrix.toml`` says, or what holds without one."""
+
+    path: Path | None
+    """The file; None: there is none."""
+    state: Path
+    """Where the embedded default keeps its keyring, its sealed file and its server's address."""
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    services: tuple[ServiceEntry, ...]
+    pages: tuple[PageEntry, ...]
+    panel: PanelEntry
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str], cwd: Path) -> Project:
+        """The file that ``MATRIX_TOML`` names, which must exist, else the one in ``cwd``."""
+        named = environ.get("MATRIX_TOML")
+        del environ  # a traceback keeps the locals of this frame
+        path = cwd / (named or FILE)
+        if not named and not path.exists():
+            return cls._of(None, cwd, _File())
+        outcome = _read(path)
+        if isinstance(outcome, _File):
+            return cls._of(path, path.parent, outcome)
+        raise ConfigError("\n".join(outcome))
+
+    @classmethod
+    def _of(cls, path: Path | None, folder: Path, file: _File) -> Project:
+        return cls(
+            path=path,
+            state=folder / STATE,
+            config=file.config,
+            secrets=file.secrets,
+            services=file.service,
+            pages=file.page,
+            panel=file.panel,
+        )
+
+    def make_state(self) -> Path:
+        """The state folder, made if need be; ``ConfigError`` if others can look into it."""
+        try:
+            self.state.mkdir(mode=0o700, exist_ok=True)
+            found = self.state.lstat()
+        except OSError as error:
+            reason = error.strerror
+        else:
+            _check_private(self.state, found, stat.S_ISDIR(found.st_mode), "a folder", "700")
+            return self.state
+        raise ConfigError(f"{self.state} cannot be made: {reason}. Work in a folder of your own")
+
+    def bus_url(self) -> str | None:
+        """Where the embedded server of this folder listens, if one runs: the one line of a file.
+
+        It holds the server's password, so ``ConfigError`` if others can read it.
+        """
+        path = self.state / "bus"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = error.strerror
+        else:
+            with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+                found = os.fstat(descriptor)
+                _check_private(path, found, stat.S_ISREG(found.st_mode), "a file", "600")
+                return file.readline(4096).strip() or None
+        raise ConfigError(f"{path} cannot be read: {reason}. Remove it, start the server again")
+
+
+def _check_private(path: Path, found: os.stat_result, is_kind: bool, kind: str, mode: str) -> None:
+    """``is_kind``: whether it is ``kind``, as it must be."""
+    if not is_kind:
+        raise ConfigError(f"{path} must be {kind}. Remove it")
+    if found.st_uid != os.geteuid():
+        raise ConfigError(
+            f"{path} belongs to another user (id {found.st_uid}), who could read what is kept in "
+            "it. Run as that user, or work in a folder of your own"
+        )
+    if found.st_mode & 0o077:
+        raise ConfigError(f"{path} is open to other users. Close it: chmod {mode} {path}")
+
+
+def _read(path: Path) -> _File | list[str]:
+    """The file, or its problems as data: neither the text nor its values belong in an exception."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _File.model_validate(table)
+    except OSError as error:
+        return [f"{path} cannot be read: {error.strerror}. MATRIX_TOML, if set, must name the file"]
+    except UnicodeDecodeError as error:
+        return [f"{path} is not text in UTF-8, at byte {error.start}. Save it as UTF-8"]
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        return list(dict.fromkeys(_in_words(path, each) for each in details))
+    except tomllib.TOMLDecodeError as error:
+        return [_syntax(path, str(error))]
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets in brackets
+        return [f"{path} holds a number or a nesting that is too large to be read. Make it smaller"]
+
+
+def _syntax(path: Path, message: str) -> str:
+    """What tomllib says: it quotes names and single characters, never values."""
+    reason, _, at = message.rpartition(" (at ")
+    return (
+        f"{path}, {at.rstrip(')')}: {reason}. Text needs quotes, a table needs [brackets], "
+        "a list of tables [[double ones]]"
+    )
+
+
+_WORDS = {
+    "missing": "is missing",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must not be empty",
+    "string_type": "must be text, in quotes",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "tuple_type": "must be written as [[{name}]]",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+}
+
+
+def _in_words(path: Path, error: ErrorDetails) -> str:
+    """One problem of the file. What stands here is no secret; still no value is shown."""
+    loc, kind = error["loc"], error["type"]
+    name = str(loc[-1])
+    place = "".join(f" {part + 1}" if isinstance(part, int) else f".{part}" for part in loc)[1:]
+    if kind == "extra_forbidden":
+        known = _names(loc)
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        return f"{path}: nothing is called {place}; {hint}"
+    what = _WORDS.get(kind, "is not valid").format_map({"name": name, **error.get("ctx", {})})
+    return f"{path}: {place} {what}"
+
+
+def _names(loc: tuple[int | str, ...]) -> list[str]:
+    """What may stand in the table that the last part of ``loc`` is in."""
+    tables: dict[int | str, type[BaseModel]] = {
+        "service": ServiceEntry,
+        "page": PageEntry,
+        "panel": PanelEntry,
+    }
+    return list((tables[loc[0]] if len(loc) > 1 else _File).model_fields)

@@ -1,0 +1,80 @@
+"""What a process owns and a library must not touch: signals, logging, the exit status.
+
+Only ``run()`` and the commands come here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from framework.errors import ConfigError, MatrixError
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h: starting again will not help."""
+
+
+def configure_logging(level: str = "info") -> None:
+    """One line a record, on standard error."""
+    logging.basicConfig(
+        level=level.upper(),
+        format="%(asctime)s %(levelname)-7s %(name)s  %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+
+
+def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
+    """Call ``main``, run what it returns until it ends, SIGTERM or Ctrl-C; then exit.
+
+    0: it ended or was told to stop. 78: the configuration is wrong. 1: anything else of ours that
+    cannot be. Each of those is one sentence on standard error, without a traceback.
+    """
+    configure_logging()
+    sys.exit(exit_status(main))
+
+
+def exit_status(main: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
+    """``run`` without logging and without leaving. What ``main``'s coroutine returns counts."""
+    try:
+        return asyncio.run(_until_told_to_stop(main())) or 0
+    except MatrixError as error:
+        return last_word(error)
+    except ExceptionGroup as group:
+        ours = _first_of_ours(group)
+        if ours is None:
+            raise
+        return last_word(ours)
+
+
+def last_word(error: MatrixError) -> int:
+    """Say it on standard error; the exit status that goes with it."""
+    print(error, file=sys.stderr)  # noqa: T201  # this is what the process has to say
+    return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED
+
+
+def _first_of_ours(group: ExceptionGroup[Exception]) -> MatrixError | None:
+    """If nothing but ours was raised in a group of tasks, the first of them."""
+    ours, others = group.split(MatrixError)
+    if ours is None or others is not None:
+        return None
+    first: BaseException = ours
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, MatrixError) else None
+
+
+async def _until_told_to_stop(work: Coroutine[Any, Any, int | None]) -> int | None:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        return await task
+    return None

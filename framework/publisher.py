@@ -1,0 +1,129 @@
+"""What a service has to say, and getting it onto the bus whatever the bus does meanwhile.
+
+Holds the service's last good update. Knows nothing of fetching or schedules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Generic, NoReturn
+
+from pydantic import ValidationError
+
+from framework.bus import Bus, Outcome, Posted
+from framework.bustime import from_us, to_us
+from framework.errors import BusUnavailable
+from framework.outage import Outage
+from framework.update import Update, V, supersedes
+
+KEEP_S = 10.0
+"""How often the key is read: an emptied or restored Redis is mended within that time."""
+AWAY_S = 1.0
+"""How often while the bus is away."""
+FINISH_S = 5.0
+"""How long a publish that has begun may go on after we were told to stop."""
+
+
+class Publisher(Generic[V]):
+    """One service's side of the bus."""
+
+    def __init__(
+        self, name: str, model: type[V], bus: Bus, log: logging.Logger, *, keep_s: float = KEEP_S
+    ) -> None:
+        self._name = name
+        self._model = model
+        self._bus = bus
+        self._log = log
+        self._keep_s = keep_s
+        self._outage = Outage(log, "publishing")
+        self.held: Update[V] | None = None
+        """The last good update, whether or not the bus has it."""
+        self._never = asyncio.Event()
+        self.refetch = asyncio.Event()
+        """Set when what we hold carries a time that cannot be: fetch again, at once."""
+
+    async def meet(self, adopt_within: timedelta) -> None:
+        """Wait until the bus was reached once, and take over what it holds from before a restart.
+
+        Before that there is no point in fetching: nothing could be published, and nobody knows
+        what time it is.
+        """
+        while True:
+            try:
+                stored = await self._bus.snapshot(self._name)
+            except BusUnavailable as away:
+                self._outage.failed(str(away))
+                await self._pause(AWAY_S)
+                continue
+            self._outage.recovered()
+            if stored is not None:
+                self.held = self._adopted(stored, adopt_within)
+            return
+
+    def _adopted(self, stored: Posted, within: timedelta) -> Update[V] | None:
+        try:
+            update = Update[self._model].model_validate_json(stored.body)  # type: ignore[name-defined]  # a class made at run time
+        except ValidationError:
+            return None
+        if timedelta(0) <= self._bus.time.now() - update.updated < within:
+            return update
+        return None
+
+    async def publish(self, update: Update[V]) -> None:
+        """Hold ``update`` and publish it; if the bus is away, ``keep`` does so later.
+
+        Told to stop meanwhile, it finishes first: a value that was fetched is not lost.
+        """
+        self.held = update
+        sending = asyncio.ensure_future(self._send(update))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait({sending}, timeout=FINISH_S)
+            sending.cancel()
+            raise
+
+    async def _send(self, update: Update[V]) -> None:
+        try:
+            receipt = await self._bus.publish(
+                self._name, Posted(to_us(update.updated), update.to_wire())
+            )
+        except BusUnavailable as away:
+            self._outage.failed(str(away))
+            return
+        self._outage.recovered()
+        if receipt.outcome is Outcome.AHEAD:
+            self._log.warning(
+                "the update of %s is ahead of the bus's time %s: fetching again",
+                update.updated,
+                self._bus.time.now(),
+            )
+            self.held = None
+            self.refetch.set()
+        elif receipt.outcome is Outcome.SUPERSEDED and receipt.stored_us is not None:
+            self._log.info("a newer update, of %s, is there already", from_us(receipt.stored_us))
+
+    async def keep(self) -> NoReturn:
+        """Every 10 s: if the bus lost our last good update, write it again, with its own times."""
+        while True:
+            await self._pause(AWAY_S if self._outage.failures else self._keep_s)
+            try:
+                stored = await self._bus.snapshot(self._name)
+            except BusUnavailable as away:
+                self._outage.failed(str(away))
+                continue
+            held = self.held
+            if held is not None and _lost(held.updated, stored, self._bus.time.now()):
+                await self._send(held)
+            else:
+                self._outage.recovered()
+
+    async def _pause(self, seconds: float) -> None:
+        await self._bus.time.wait(self._never, seconds)
+
+
+def _lost(updated: datetime, stored: Posted | None, now: datetime) -> bool:
+    """Whether the bus holds less than this update."""
+    return supersedes(to_us(updated), None if stored is None else stored.updated_us, now)

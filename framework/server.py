@@ -1,0 +1,269 @@
+"""``ServerBase``: subclass it, write ``fetch()``, and you have a service.
+
+A subclass says what to fetch. This class owns when, retry, timeout, publishing, freshness and
+shutdown; ``publisher`` owns what is said to the bus, ``schedule`` every decision about time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, NoReturn, ParamSpec, cast
+
+from typing_extensions import TypeVar
+
+from framework.blocking import Blocking
+from framework.bus import Bus, open_bus
+from framework.bustime import BusTime
+from framework.config import Config, check_name, load
+from framework.errors import DefinitionError, NotModified, Unavailable
+from framework.generics import type_arguments
+from framework.outage import Outage
+from framework.publisher import Publisher
+from framework.redact import redacted
+from framework.schedule import Schedule
+from framework.update import Update, Values
+
+V = TypeVar("V", bound=Values)
+C = TypeVar("C", bound=Config, default=Config)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LONGEST_SLEEP_S = 10.0
+"""The event loop's timers stand still while the machine sleeps: look at the clock this often."""
+ADOPT_WITHIN = timedelta(seconds=60)
+"""A restart within this time of the last update spares the source a request."""
+
+
+class ServerBase(ABC, Generic[V, C]):
+    """A service: fetches ``V`` on a schedule and publishes it; configured by ``C``.
+
+    Set the class attributes that differ, write ``fetch``, and call ``run()``::
+
+        class TideServer(ServerBase[Tide, TideConfig]):
+            period = timedelta(minutes=10)
+
+            async def fetch(self) -> Tide: ...
+    """
+
+    period: ClassVar[timedelta] = timedelta(minutes=10)
+    """From the start of one fetch to the start of the next."""
+    timeout: ClassVar[timedelta] = timedelta(seconds=30)
+    """A fetch that takes longer is given up."""
+    jitter: ClassVar[float] = 0.1
+    """At most this share of the period is added to it at random."""
+    good_for: ClassVar[timedelta | None] = None
+    """How long a value is fresh, at least. Default: two periods and a little."""
+    max_age: ClassVar[timedelta | None] = None
+    """How long after ``observed()`` a value may be fresh. Default: ``good_for``."""
+
+    values: ClassVar[type[Values]]
+    """What it publishes, from the type parameters."""
+    config_class: ClassVar[type[Config]] = Config
+    """What it is configured by, from the type parameters."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if getattr(cls, "__parameters__", ()):
+            return
+        values, config = type_arguments(cls, ServerBase)
+        if not (isinstance(values, type) and issubclass(values, Values)):
+            raise DefinitionError(
+                f"{cls.__name__}: say what it publishes, as a class that exists already: "
+                f"class {cls.__name__}(ServerBase[Tide]), where Tide is a subclass of Values"
+            )
+        if not (isinstance(config, type) and issubclass(config, Config)):
+            raise DefinitionError(
+                f"{cls.__name__}: the second type parameter is its configuration, a subclass of "
+                f"Config that exists already"
+            )
+        cls.values, cls.config_class = values, config
+        for name in ("period", "timeout"):
+            if getattr(cls, name) <= timedelta(0):
+                raise DefinitionError(f"{cls.__name__}.{name} must be longer than nothing")
+
+    def __init__(self, *, name: str | None = None, config: C | None = None) -> None:
+        """``name``: of this instance, by default the feed's. ``config``: instead of reading it.
+
+        :raises ConfigError: the configuration is missing something or wrong.
+        """
+        self.name = check_name(self.default_name() if name is None else name, self.config_class)
+        self.log = logging.getLogger(f"matrix.{self.name}")
+        self.remarks: tuple[str, ...] = ()
+        """What whoever starts it should be told of its configuration."""
+        if config is None:
+            loaded = load(self.config_class, self.name)
+            config, self.remarks = cast(C, loaded.config), loaded.remarks
+        self.config = config
+        self._schedule = Schedule(
+            period=self.period,
+            timeout=self.timeout,
+            jitter=self.jitter,
+            good_for=self.good_for,
+            max_age=self.max_age,
+        )
+        self._time = BusTime()
+        self._blocking = Blocking(self.name)
+        self._fetching = Outage(self.log, "fetching")
+
+    # What a subclass writes.
+
+    @abstractmethod
+    async def fetch(self) -> V:
+        """Get the values as they are now.
+
+        :raises Unavailable: nothing good can be had now; the last good values stay.
+        :raises NotModified: the last good values are still current.
+        """
+
+    def next_update(self, values: V) -> datetime | timedelta | None:
+        """When the source will have something new, if ``values`` tell: a moment, or a wait counted
+        from the start of this fetch. It takes the place of the period, clamped to between a second
+        and a day; one that has passed counts for nothing."""
+        return None
+
+    def observed(self, values: V) -> datetime | None:
+        """Since when the source says that it is so, if ``values`` tell. Aware."""
+        return None
+
+    # What it may use.
+
+    def now(self) -> datetime:
+        """The bus's time, aware, UTC."""
+        return self._time.now()
+
+    async def blocking(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a library that blocks, in a thread, within this fetch's timeout, never two at once
+        for this instance; another instance of the class has a thread of its own.
+
+        :raises Unavailable: an earlier call that timed out has still not returned.
+        """
+        return await self._blocking.call(fn, *args, **kwargs)
+
+    # How it runs.
+
+    @classmethod
+    def default_name(cls) -> str:
+        """The name of an instance that was given none: its feed's."""
+        return cls.values.__name__
+
+    @classmethod
+    def run(cls, *, name: str | None = None) -> NoReturn:
+        """Construct, publish until told to stop, and exit: 0 stopped, 78 configuration wrong."""
+        from framework.process import run
+
+        run(lambda: cls(name=name).serve())
+
+    async def serve(self, bus: Bus | None = None) -> NoReturn:
+        """Publish until cancelled: for several in one process. ``bus`` is shared if given."""
+        own = None if bus is not None else open_bus(self.config.redis_url.get_secret_value())
+        bus = bus or own
+        assert bus is not None  # noqa: S101  # one of the two
+        self._time = bus.time
+        publisher = self.publisher(bus)
+        try:
+            await publisher.meet(min(self.period, ADOPT_WITHIN))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(publisher.keep())
+                tasks.create_task(self._fetch_for_ever(publisher))
+        finally:
+            if own is not None:
+                await own.close()
+        raise AssertionError("its tasks run until they are cancelled")
+
+    def publisher(self, bus: Bus) -> Publisher[V]:
+        """This service's side of ``bus``."""
+        self._time = bus.time
+        return Publisher(self.name, cast(type[V], self.values), bus, self.log)
+
+    async def step(self, publisher: Publisher[V]) -> timedelta:
+        """Fetch once, publish what came, and say how long to wait until the next time.
+
+        Whatever goes wrong in a subclass's ``fetch`` ends here: it is logged once and tried again.
+        """
+        try:
+            wait = await self.attempt(publisher)
+        except Unavailable as unavailable:
+            return self._failed(str(unavailable), unavailable.retry_after)
+        except Exception as error:
+            trace = "".join(traceback.format_exception(error))
+            return self._failed(f"{type(error).__name__} in fetch()\n{trace}")
+        self._fetching.recovered()
+        return wait
+
+    async def attempt(self, publisher: Publisher[V]) -> timedelta:
+        """``step`` that raises what ``fetch`` raised; a timeout is ``Unavailable``."""
+        began = self.now()
+        values = await self._fetch(publisher.held)
+        finished = self.now()
+        next_start = self._schedule.after_success(
+            began, finished, hint=self.next_update(values), chance=random.random()
+        )
+        observed = self.observed(values)
+        if observed is not None:
+            observed = min(observed, began)
+        valid, expires = self._schedule.validity(began, next_start, observed)
+        await publisher.publish(
+            Update(
+                type=self.values.__name__,
+                updated=began,
+                valid=valid,
+                expires=expires,
+                observed=observed,
+                values=values,
+            )
+        )
+        return next_start - self.now()
+
+    async def _fetch(self, held: Update[V] | None) -> V:
+        limit_s = self.timeout.total_seconds()
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                values = await self.fetch()
+        except NotModified:
+            if held is None:
+                raise
+            return held.values
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            values = None
+        if values is None:
+            raise Unavailable(f"no answer within {limit_s:g} s")
+        if not isinstance(values, self.values):
+            raise TypeError(f"fetch() returned {type(values).__name__}, not {self.values.__name__}")
+        return values
+
+    def _failed(self, why: str, retry_after: timedelta | None = None) -> timedelta:
+        self._fetching.failed(redacted(why, self.config))
+        now = self.now()
+        return (
+            self._schedule.after_failure(
+                now,
+                failures=self._fetching.failures,
+                retry_after=retry_after,
+                chance=random.random(),
+            )
+            - now
+        )
+
+    async def _fetch_for_ever(self, publisher: Publisher[V]) -> NoReturn:
+        wait = timedelta(0)
+        if publisher.held is not None:
+            wait = publisher.held.updated + min(self.period, ADOPT_WITHIN) - self.now()
+        while True:
+            await self._pause(wait, publisher.refetch)
+            publisher.refetch.clear()
+            wait = await self.step(publisher)
+
+    async def _pause(self, wait: timedelta, early: asyncio.Event) -> None:
+        """Wait, on a clock that no mended time can move and that runs while the machine sleeps."""
+        until_s = self._time.monotonic_s() + wait.total_seconds()
+        while (left_s := until_s - self._time.monotonic_s()) > 0:
+            if await self._time.wait(early, min(left_s, LONGEST_SLEEP_S)):
+                return

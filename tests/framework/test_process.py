@@ -1,0 +1,98 @@
+"""Signals, the exit status, and the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from framework.errors import BusUnavailable, ConfigError, DefinitionError
+from framework.process import exit_status
+
+PROGRAM = """
+import asyncio
+from framework.process import run
+
+async def main():
+    print("up", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("down", flush=True)
+
+run(main)
+"""
+
+
+def raising(error: Exception) -> Coroutine[Any, Any, None]:
+    async def work() -> None:
+        raise error
+
+    return work()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigError("it is wrong"), 78),
+        (BusUnavailable("it is away"), 1),
+        (ExceptionGroup("tasks", [ExceptionGroup("more", [ConfigError("it is deep")])]), 78),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_a_status(
+    error: Exception, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_status(lambda: raising(error)) == status
+    said = capsys.readouterr().err
+    assert said.startswith("it is ")
+    assert said.count("\n") == 1
+
+
+def test_constructing_counts_too(capsys: pytest.CaptureFixture[str]) -> None:
+    def construct() -> Coroutine[Any, Any, None]:
+        raise ConfigError("no station")
+
+    assert exit_status(construct) == 78
+    assert capsys.readouterr().err == "no station\n"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bug"), ExceptionGroup("both", [ConfigError("x"), ValueError("bug")])]
+)
+def test_a_bug_is_not_dressed_up(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        exit_status(lambda: raising(error))
+
+
+def test_what_the_work_returns_is_the_status() -> None:
+    async def work() -> int:
+        await asyncio.sleep(0)
+        return 3
+
+    assert exit_status(work) == 3
+
+
+def test_a_definition_error_is_a_type_error() -> None:
+    assert issubclass(DefinitionError, TypeError)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_cleans_up_and_leaves_with_0(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (out, err, process.returncode) == ("down\n", "", 0)

@@ -1,0 +1,372 @@
+"""A service on a bus in memory, in a time that only the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from framework.bus import Posted, Receipt
+from framework.bustime import to_us
+from framework.config import Config
+from framework.errors import NotModified, Unavailable
+from framework.server import ServerBase
+from framework.testing.bus import MemoryBus
+from framework.testing.clock import FakeClock, settle
+from framework.update import Freshness, Update, Values
+
+T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+
+
+class Tide(Values):
+    height_m: float
+
+
+class TideConfig(Config):
+    token: SecretStr = SecretStr("hunter2/hunter2")
+
+
+class TideServer(ServerBase[Tide, TideConfig]):
+    """Does what the test says: ``script`` holds what each fetch returns or raises."""
+
+    period = timedelta(minutes=10)
+    jitter = 0.0
+
+    def __init__(self, *script: float | BaseException) -> None:
+        super().__init__(config=TideConfig())
+        self.script = list(script)
+        self.fetched: list[datetime] = []
+
+    async def fetch(self) -> Tide:
+        self.fetched.append(self.now())
+        answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return Tide(height_m=answer)
+
+
+@asynccontextmanager
+async def serving(bus: MemoryBus, *services: ServerBase[Any, Any]) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(one.serve(bus)) for one in services]
+    await settle()
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(T0)
+
+
+@pytest.fixture
+def bus(clock: FakeClock) -> MemoryBus:
+    return MemoryBus(clock)
+
+
+async def held(bus: MemoryBus, name: str = "tide") -> Update[Tide] | None:
+    posted = await bus.snapshot(name)
+    return None if posted is None else Update[Tide].model_validate_json(posted.body)
+
+
+def posted(height_m: float, updated: datetime) -> Posted:
+    update = Update(
+        type="Tide",
+        updated=updated,
+        valid=updated + 20 * MINUTE,
+        expires=updated + 40 * MINUTE,
+        values=Tide(height_m=height_m),
+    )
+    return Posted(to_us(updated), update.to_wire())
+
+
+async def test_it_fetches_at_once_and_then_on_its_period(bus: MemoryBus, clock: FakeClock) -> None:
+    service = TideServer(1.5)
+    async with serving(bus, service):
+        await clock.advance(25 * MINUTE)
+    assert service.fetched == [T0, T0 + 10 * MINUTE, T0 + 20 * MINUTE]
+
+
+async def test_what_travels(bus: MemoryBus, clock: FakeClock) -> None:
+    async with serving(bus, TideServer(1.5)):
+        stored = await bus.snapshot("tide")
+    assert stored is not None
+    assert json.loads(stored.body) == {
+        "type": "Tide",
+        "updated": "2026-03-01T12:00:00Z",
+        "valid": "2026-03-01T12:20:30Z",
+        "expires": "2026-03-01T12:41:00Z",
+        "observed": None,
+        "values": {"height_m": 1.5},
+    }
+
+
+async def test_unchanged_values_are_published_with_new_times(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    async with serving(bus, TideServer(1.5)):
+        await clock.advance(10 * MINUTE)
+        update = await held(bus)
+    assert update is not None
+    assert update.updated == T0 + 10 * MINUTE
+    assert update.values.height_m == 1.5
+
+
+async def test_not_modified_renews_the_last_good_values(bus: MemoryBus, clock: FakeClock) -> None:
+    async with serving(bus, TideServer(1.5, NotModified())):
+        await clock.advance(10 * MINUTE)
+        update = await held(bus)
+    assert update is not None
+    assert (update.updated, update.values.height_m) == (T0 + 10 * MINUTE, 1.5)
+
+
+async def test_not_modified_without_a_good_value_is_a_failure(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    service = TideServer(NotModified(), 2.0)
+    async with serving(bus, service):
+        assert await held(bus) is None
+        await clock.advance(6 * SECOND)
+        update = await held(bus)
+    assert update is not None
+    assert update.values.height_m == 2.0
+
+
+@pytest.mark.parametrize(
+    "failure", [Unavailable("the gauge is dry"), ValueError("bug"), TimeoutError("theirs")]
+)
+async def test_failures_are_tried_again_and_said_once(
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    service = TideServer(1.0, failure, failure, failure, 2.0)
+    with caplog.at_level(logging.INFO, logger="matrix.tide"):
+        async with serving(bus, service):
+            await clock.advance(10 * MINUTE)
+            last_good = await held(bus)
+            await clock.advance(5 * MINUTE)
+            recovered = await held(bus)
+    assert last_good is not None
+    assert last_good.updated == T0
+    assert recovered is not None
+    assert recovered.values.height_m == 2.0
+    said = [record.getMessage() for record in caplog.records if "fetching" in record.getMessage()]
+    assert len(said) == 2
+    assert str(failure) in said[0]
+    assert "works again after 3 failures" in said[1]
+
+
+async def test_retry_after_is_heeded(bus: MemoryBus, clock: FakeClock) -> None:
+    service = TideServer(Unavailable("slow down", retry_after=timedelta(hours=2)), 1.0)
+    async with serving(bus, service):
+        await clock.advance(timedelta(minutes=119))
+        assert len(service.fetched) == 1
+        await clock.advance(2 * MINUTE)
+    assert len(service.fetched) == 2
+
+
+async def test_a_secret_in_an_error_is_masked(
+    bus: MemoryBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = ValueError("GET /tide?key=hunter2%2Fhunter2 and hunter2/hunter2 failed")
+    with caplog.at_level(logging.DEBUG):
+        async with serving(bus, TideServer(error)):
+            pass
+    assert "failed" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_fetch_that_hangs_is_given_up(
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hanging(TideServer):
+        timeout = timedelta(milliseconds=50)
+
+        async def fetch(self) -> Tide:
+            self.fetched.append(self.now())
+            if len(self.fetched) == 1:
+                await asyncio.Event().wait()
+            return Tide(height_m=3.0)
+
+    service = Hanging(0.0)
+    async with serving(bus, service):
+        async with asyncio.timeout(5):
+            while "no answer within 0.05 s" not in caplog.text:
+                await asyncio.sleep(0.01)
+        await clock.advance(6 * SECOND)
+        update = await held(bus)
+    assert update is not None
+    assert update.values.height_m == 3.0
+
+
+async def test_a_wrong_type_is_a_failure_that_names_both(
+    bus: MemoryBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong(TideServer):
+        async def fetch(self) -> Tide:
+            return {"height_m": 1}  # type: ignore[return-value]  # this is the mistake
+
+    async with serving(bus, Wrong(0.0)):
+        assert await held(bus) is None
+    assert "fetch() returned dict, not Tide" in caplog.text
+
+
+async def test_the_source_says_when_it_will_have_something_new(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    class Hinted(TideServer):
+        def next_update(self, values: Tide) -> datetime | timedelta | None:
+            return T0 + timedelta(hours=5)
+
+        def observed(self, values: Tide) -> datetime | None:
+            return T0 - 3 * MINUTE
+
+    service = Hinted(1.0)
+    async with serving(bus, service):
+        update = await held(bus)
+        await clock.advance(timedelta(hours=4, minutes=59))
+        assert len(service.fetched) == 1
+        await clock.advance(2 * MINUTE)
+    assert len(service.fetched) == 2
+    assert update is not None
+    assert update.since == T0 - 3 * MINUTE
+    assert update.valid == T0 - 3 * MINUTE + timedelta(minutes=20, seconds=30)
+
+
+async def test_a_restart_adopts_what_is_fresh_and_spares_the_source(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    await bus.publish("tide", posted(1.0, T0 - 20 * SECOND))
+    service = TideServer(2.0)
+    async with serving(bus, service):
+        assert service.fetched == []
+        await clock.advance(39 * SECOND)
+        assert service.fetched == []
+        await clock.advance(2 * SECOND)
+    assert service.fetched == [T0 + 40 * SECOND]
+
+
+@pytest.mark.parametrize("age", [timedelta(seconds=61), timedelta(seconds=-30)])
+async def test_a_restart_does_not_adopt_what_is_old_or_from_the_future(
+    bus: MemoryBus, clock: FakeClock, age: timedelta
+) -> None:
+    await bus.publish("tide", posted(1.0, T0 - age))
+    service = TideServer(2.0)
+    async with serving(bus, service):
+        pass
+    assert service.fetched == [T0]
+
+
+async def test_a_restart_does_not_adopt_what_does_not_validate(bus: MemoryBus) -> None:
+    await bus.publish("tide", Posted(to_us(T0), b'{"type": "Tide", "values": {}}'))
+    service = TideServer(2.0)
+    async with serving(bus, service):
+        pass
+    assert service.fetched == [T0]
+
+
+async def test_an_emptied_bus_gets_the_last_good_value_with_its_own_times(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    async with serving(bus, TideServer(1.0, Unavailable("dry"))):
+        bus.go_away()
+        await clock.advance(11 * MINUTE)
+        bus.come_back(empty=True)
+        await clock.advance(11 * SECOND)
+        update = await held(bus)
+    assert update is not None
+    assert (update.updated, update.values.height_m) == (T0, 1.0)
+    assert update.freshness(clock.now()) is Freshness.FRESH
+
+
+async def test_a_value_fetched_while_the_bus_was_away_is_not_lost(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    service = TideServer(1.0, 2.0)
+    async with serving(bus, service):
+        bus.go_away()
+        await clock.advance(10 * MINUTE)
+        assert len(service.fetched) == 2
+        bus.come_back()
+        await clock.advance(2 * SECOND)
+        update = await held(bus)
+    assert update is not None
+    assert (update.updated, update.values.height_m) == (T0 + 10 * MINUTE, 2.0)
+
+
+async def test_without_a_bus_nothing_is_fetched(bus: MemoryBus, clock: FakeClock) -> None:
+    bus.go_away()
+    service = TideServer(1.0)
+    async with serving(bus, service):
+        await clock.advance(MINUTE)
+        assert service.fetched == []
+        bus.come_back()
+        await clock.advance(2 * SECOND)
+        assert len(service.fetched) == 1
+
+
+async def test_of_two_instances_the_older_value_never_replaces_the_newer(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    old = TideServer(1.0, Unavailable("dry"))
+    async with serving(bus, old):
+        await clock.advance(2 * MINUTE)
+        new = TideServer(2.0, Unavailable("dry"))
+        async with serving(bus, new):
+            for _ in range(3):
+                bus.go_away()
+                bus.come_back(empty=True)
+                await clock.advance(12 * SECOND)
+                update = await held(bus)
+                assert update is not None
+                assert update.values.height_m == 2.0
+
+
+async def test_a_bus_whose_clock_was_a_day_ahead_is_believed_when_it_is_mended(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    bus.set_clock(timedelta(days=1))
+    service = TideServer(1.0)
+    async with serving(bus, service):
+        wrong = await held(bus)
+        assert wrong is not None
+        assert wrong.updated == T0 + timedelta(days=1)
+        bus.set_clock(-timedelta(days=1))
+        await clock.advance(11 * SECOND)
+        mended = await held(bus)
+    assert mended is not None
+    assert T0 <= mended.updated <= T0 + 11 * SECOND
+
+
+async def test_told_to_stop_it_finishes_its_publish(bus: MemoryBus, clock: FakeClock) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    publish = bus.publish
+
+    async def slow(name: str, posted: Posted) -> Receipt:
+        begun.set()
+        await go_on.wait()
+        return await publish(name, posted)
+
+    bus.publish = slow  # type: ignore[method-assign]  # a bus that takes its time
+    task = asyncio.ensure_future(TideServer(1.0).serve(bus))
+    await begun.wait()
+    task.cancel()
+    await settle()
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await held(bus) is not None

@@ -1,0 +1,566 @@
+"""What pages draw with. The page says *what*; the canvas knows the panel.
+
+A ``Canvas`` is a region of the panel, and its parts are canvases too. What does not fit is dropped,
+never shrunk and never cut in half: a region that has no room for a line of text stays dark.
+
+Which page is drawn and when, and how an old page looks, is decided in ``panel``; the fonts, icons
+and colours have modules of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from PIL import Image, ImageChops, ImageDraw
+
+from framework.colours import RGB, Colour, rgb
+from framework.fonts import FIXED_5X8, JERSEY_10, JERSEY_15, JERSEY_20, JERSEY_25, TINY5, Font
+from framework.fonts.setting import scroll, shortened, wrapped
+from framework.icons import icon_image
+
+Tier: TypeAlias = Literal["S", "M", "L"]
+Role: TypeAlias = Literal["auto", "hero", "title", "body", "caption"]
+Align: TypeAlias = Literal["left", "center", "right"]
+Valign: TypeAlias = Literal["top", "middle", "bottom"]
+Overflow: TypeAlias = Literal["ellipsis", "scroll", "wrap", "clip"]
+Fit: TypeAlias = Literal["contain", "cover", "exact"]
+Box: TypeAlias = tuple[int, int, int, int]
+
+MARGIN: dict[Tier, int] = {"S": 1, "M": 4, "L": 4}
+GAP: dict[Tier, int] = {"S": 2, "M": 4, "L": 4}
+SCROLL_PX_PER_S: dict[Tier, int] = {"S": 30, "M": 40, "L": 40}
+SCROLL_PAUSE_S = 1.5
+
+_ALL_S = (JERSEY_15, JERSEY_10, TINY5)
+_ALL_M = (JERSEY_25, JERSEY_20, JERSEY_15, JERSEY_10, FIXED_5X8, TINY5)
+_ALL_L = (JERSEY_25.times(2), JERSEY_20.times(2), *_ALL_M)
+_FONTS: dict[Tier, dict[Role, tuple[Font, ...]]] = {
+    "S": {
+        "auto": _ALL_S,
+        "hero": _ALL_S,
+        "title": (JERSEY_10,),
+        "body": (TINY5,),
+        "caption": (TINY5,),
+    },
+    "M": {
+        "auto": _ALL_M,
+        "hero": _ALL_M,
+        "title": (JERSEY_10,),
+        "body": (FIXED_5X8,),
+        "caption": (TINY5,),
+    },
+    "L": {
+        "auto": _ALL_L,
+        "hero": _ALL_L,
+        "title": (JERSEY_15,),
+        "body": (JERSEY_10,),
+        "caption": (FIXED_5X8,),
+    },
+}
+"""Largest first: the first that fits is taken. A hero steps down, because half a number is a lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """What a drawn page does by itself. Seconds count from when the page came on."""
+
+    next_change_s: float | None = None
+    """When the picture would next change: draw again then. None: it stands still."""
+    ends_at_s: float | None = None
+    """When all that scrolls has been shown once to its end. None: nothing scrolls."""
+
+
+class _Sheet:
+    """The picture that all canvases of one page share."""
+
+    def __init__(self, width: int, height: int, elapsed_s: float, strict: bool) -> None:
+        self.image = Image.new("RGB", (width, height))
+        self.elapsed_s = elapsed_s
+        self.strict = strict
+        self.motion = Motion()
+        self._layers: list[_Layer] = []
+
+    def layer(self, box: Box) -> _Layer:
+        self._layers.append(_Layer(self.image, box))
+        return self._layers[-1]
+
+    @contextmanager
+    def painting(self) -> Iterator[Image.Image]:
+        """The image, for one stroke; before and after it the layers agree with it."""
+        self.merge()
+        yield self.image
+        for layer in self._layers:
+            layer.pull()
+
+    def merge(self) -> Image.Image:
+        for layer in self._layers:
+            layer.push()
+        return self.image
+
+    def moves(self, next_change_s: float, ends_at_s: float) -> None:
+        soonest, last = self.motion.next_change_s, self.motion.ends_at_s
+        self.motion = Motion(
+            next_change_s if soonest is None else min(soonest, next_change_s),
+            ends_at_s if last is None else max(last, ends_at_s),
+        )
+
+
+class _Layer:
+    """A region's own image for ``image_draw``: Pillow draws on whole images only.
+
+    What was drawn there since the last look is copied to the sheet, dot by dot.
+    """
+
+    def __init__(self, sheet: Image.Image, box: Box) -> None:
+        self._sheet = sheet
+        self._box = box
+        self._seen = sheet.crop(box)
+        self._image = self._seen.copy()
+        self.draw = ImageDraw.Draw(self._image)
+        self.draw.fontmode = "1"
+
+    def push(self) -> None:
+        changed = ImageChops.difference(self._image, self._seen)
+        if changed.getbbox():
+            self._sheet.paste(self._image, self._box, _any_channel(changed))
+            self._seen = self._image.copy()
+
+    def pull(self) -> None:
+        self._seen = self._sheet.crop(self._box)
+        self._image.paste(self._seen)
+
+
+def _any_channel(image: Image.Image) -> Image.Image:
+    """255 where any channel is not 0."""
+    red, green, blue = image.split()
+    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return most.point([0] + [255] * 255)
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    paint: RGB
+    align: Align
+    valign: Valign
+    tabular: bool
+
+
+class Canvas:
+    """A region of the panel. Made by the framework with ``blank``; a page is handed one.
+
+    The root is the whole panel. Its last row, ``height - 1``, belongs to the framework, which marks
+    there what is late: ``inset()`` keeps off it. (0, 0) is the top left dot of the region. An empty
+    region takes every call and shows nothing.
+    """
+
+    def __init__(self, sheet: _Sheet, box: Box, tier: Tier) -> None:
+        self._sheet = sheet
+        self._box = box
+        self.width = box[2] - box[0]
+        self.height = box[3] - box[1]
+        self.tier: Tier = tier
+        """By the height of the panel: S below 48 rows, M below 96, L. Sets fonts and margins."""
+        self._layer: _Layer | None = None
+
+    @classmethod
+    def blank(
+        cls, width: int, height: int, *, elapsed_s: float = 0.0, strict: bool = False
+    ) -> Canvas:
+        """A dark panel. ``elapsed_s``: since the page came on; what scrolls goes by it.
+        ``strict``: drawing outside a region raises ``ValueError`` instead of being cut off."""
+        sheet = _Sheet(width, height, elapsed_s, strict)
+        return cls(sheet, (0, 0, width, height), tier_of(height))
+
+    @property
+    def image_of_page(self) -> Image.Image:
+        """The picture of the whole panel, mode RGB, with all that was drawn so far."""
+        return self._sheet.merge()
+
+    @property
+    def motion(self) -> Motion:
+        """What the page as drawn so far does by itself."""
+        return self._sheet.motion
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the page came on."""
+        return self._sheet.elapsed_s
+
+    # Parts.
+
+    def region(self, x: int, y: int, width: int, height: int) -> Canvas:
+        """The part at (x, y)."""
+        self._check(x, y, x + width, y + height, "region()")
+        return self._part(x, y, width, height)
+
+    def inset(self, px: int | None = None) -> Canvas:
+        """Without a margin of ``px`` on every side; by default the panel's."""
+        margin = MARGIN[self.tier] if px is None else px
+        return self._part(margin, margin, self.width - 2 * margin, self.height - 2 * margin)
+
+    def rows(self, *sizes: int | float | Role, gap: int | None = None) -> tuple[Canvas, ...]:
+        """One above the other: an int is dots, the name of a role as high as a line of it, a float
+        a share of what these leave.
+
+        A row that no longer fits whole is an empty region, so put first what matters most.
+        ``gap``: dots between two rows; by default the panel's.
+        """
+        dots = [_FONTS[self.tier][size][0].cap if isinstance(size, str) else size for size in sizes]
+        places = allot(self.height, dots, GAP[self.tier] if gap is None else gap)
+        return tuple(self._part(0, start, self.width, length) for start, length in places)
+
+    def cols(self, *sizes: int | float, gap: int | None = None) -> tuple[Canvas, ...]:
+        """Beside each other; otherwise as ``rows``, with the same rule for what no longer fits."""
+        places = allot(self.width, sizes, GAP[self.tier] if gap is None else gap)
+        return tuple(self._part(start, 0, length, self.height) for start, length in places)
+
+    def split(self, share: float = 0.5, *, gap: int | None = None) -> tuple[Canvas, Canvas]:
+        """Two parts, the first with ``share`` of the room: beside each other if this is at least
+        half again as wide as high, else stacked."""
+        parts = self.cols if self.width >= 1.5 * self.height else self.rows
+        first, second = parts(share, 1.0 - share, gap=gap)
+        return first, second
+
+    def grid(
+        self, min_w: int, min_h: int, limit: int | None = None, *, gap: int | None = None
+    ) -> tuple[Canvas, ...]:
+        """As many equal cells of at least this size as fit, at most ``limit``, row by row."""
+        space = GAP[self.tier] if gap is None else gap
+        across = (self.width + space) // (min_w + space)
+        down = (self.height + space) // (min_h + space)
+        if limit is not None:
+            across = min(across, limit)
+            down = min(down, math.ceil(limit / across)) if across else 0
+        if not across or not down:
+            return ()
+        cells = [
+            cell
+            for row in self.rows(*[1.0] * down, gap=space)
+            for cell in row.cols(*[1.0] * across, gap=space)
+        ]
+        return tuple(cells[:limit])
+
+    # Text.
+
+    def text(
+        self,
+        s: str,
+        color: Colour = "text",
+        *,
+        role: Role = "auto",
+        align: Align = "left",
+        valign: Valign = "middle",
+        overflow: Overflow = "ellipsis",
+        tabular: bool = False,
+        alt: Sequence[str] = (),
+    ) -> None:
+        """Text in one colour, aligned by its baseline and the height of its capitals: accents and
+        descenders may hang over the region's edge by a dot or a few.
+
+        ``role`` chooses the font: hero title body caption; ``auto`` is the largest that fits. A
+        hero that is too wide steps down to a smaller font. Captions are set in capitals.
+        ``alt``: shorter spellings, tried in turn before anything is left out.
+        ``overflow``, when no spelling fits: end it with an ellipsis; ``scroll`` it from when the page came on;
+        ``wrap`` it over as many lines as fit; or ``clip`` it at the edge.
+        ``tabular``: every digit as wide as the widest, for what ticks.
+        """
+        spellings = [s.upper(), *map(str.upper, alt)] if role == "caption" else [s, *alt]
+        fonts = self._fonts(role)
+        if not fonts or not self.width:
+            return
+        style = _Style(rgb(color), align, valign, tabular)
+        for font in fonts:
+            for spelling in spellings:
+                if font.width(spelling, tabular=tabular) <= self.width:
+                    self._lines(font, [spelling], style)
+                    return
+        if overflow == "wrap":
+            self._wrapped(fonts, spellings[0], style)
+        elif overflow == "scroll":
+            self._scrolled(fonts[0], spellings[0], style)
+        elif overflow == "clip":
+            self._lines(fonts[-1], [spellings[-1]], style)
+        else:
+            short = shortened(fonts[-1], spellings[-1], self.width, tabular=tabular)
+            self._lines(fonts[-1], [short], style)
+
+    def text_size(self, s: str, *, role: Role = "auto", tabular: bool = False) -> tuple[int, int]:
+        """How wide ``s`` would be here, and how high its capitals; (0, 0) if nothing would show.
+
+        A part of exactly that size puts something beside it, on the same baseline.
+        """
+        text = s.upper() if role == "caption" else s
+        fonts = self._fonts(role)
+        for font in fonts:
+            if (width := font.width(text, tabular=tabular)) <= self.width:
+                return width, font.cap
+        return (self.width, fonts[-1].cap) if fonts else (0, 0)
+
+    def pair(self, label: str, value: str, color: Colour = "text") -> None:
+        """A dim caption on the left and a value on the right, on one baseline.
+
+        Without room for both the value stays alone.
+        """
+        font = _FONTS[self.tier]["body"][0]
+        base = (self.height - font.cap) // 2 + font.cap
+        if base > self.height:
+            return
+        room = self.width - font.width(value, tabular=True) - GAP[self.tier]
+        caption = _FONTS[self.tier]["caption"][0]
+        line = self._part(0, 0, self.width, base)
+        if caption.width(label.upper()) <= room:
+            line.text(label, "dim", role="caption", valign="bottom")
+        line.text(value, color, role="body", align="right", valign="bottom", tabular=True)
+
+    def _fonts(self, role: Role) -> list[Font]:
+        """Of the fonts for ``role`` those that are not too high for this region."""
+        return [font for font in _FONTS[self.tier][role] if font.cap <= self.height]
+
+    def _lines(self, font: Font, lines: Sequence[str], style: _Style) -> None:
+        """A block of lines that was made to fit."""
+        block = font.cap + (len(lines) - 1) * font.pitch
+        for number, text in enumerate(lines):
+            spare = self.width - font.width(text, tabular=style.tabular)
+            x = {"left": 0, "center": spare // 2, "right": spare}[style.align]
+            self._write(font, text, x, number * font.pitch, block, style)
+
+    def _wrapped(self, fonts: Sequence[Font], text: str, style: _Style) -> None:
+        for font in fonts:
+            lines = wrapped(font, text, self.width, tabular=style.tabular)
+            most = 1 + (self.height - font.cap) // font.pitch
+            if len(lines) <= most:
+                break
+        else:
+            rest = " ".join(lines[most - 1 :])
+            lines = [*lines[: most - 1], shortened(font, rest, self.width, tabular=style.tabular)]
+        self._lines(font, lines, style)
+
+    def _scrolled(self, font: Font, text: str, style: _Style) -> None:
+        travel = font.width(text, tabular=style.tabular) - self.width
+        moved, next_change_s, ends_at_s = scroll(
+            self.elapsed_s, travel, SCROLL_PX_PER_S[self.tier], SCROLL_PAUSE_S
+        )
+        self._sheet.moves(next_change_s, ends_at_s)
+        self._write(font, text, -moved, 0, font.cap, style)
+
+    def _write(
+        self, font: Font, text: str, x: int, below_first: int, block: int, style: _Style
+    ) -> None:
+        """One line at column ``x`` of a block ``block`` rows high."""
+        spare = self.height - block
+        top = {"top": 0, "middle": spare // 2, "bottom": spare}[style.valign]
+        baseline = top + font.cap + below_first
+        line = font.line(text, tabular=style.tabular)
+        left, upper = x + line.left, baseline + line.top
+        self._stamp(style.paint, line.mask, left, upper, over=font.over, under=font.under)
+
+    # Pictures and shapes.
+
+    def icon(self, name: str, color: Colour | None = None) -> None:
+        """The icon in the middle, drawn for the largest of 8, 12, 16 and 24 dots that fits.
+
+        ``color``: all of it in one colour instead of its own.
+
+        :raises ValueError: there is no such icon.
+        """
+        art = icon_image(name, min(self.width, self.height))
+        if art is None:
+            return
+        x, y = (self.width - art.width) // 2, (self.height - art.height) // 2
+        mask = art.getchannel("A")
+        self._stamp(art.convert("RGB") if color is None else rgb(color), mask, x, y)
+
+    def image(self, img: Image.Image, fit: Fit = "contain") -> None:
+        """A picture in the middle: ``contain`` shows all of it, ``cover`` leaves no dot of the region
+        dark, ``exact`` does not scale. Transparency shows what lies below."""
+        if not self.width or not self.height or not img.width or not img.height:
+            return
+        if fit != "exact":
+            scales = (self.width / img.width, self.height / img.height)
+            scale = min(scales) if fit == "contain" else max(scales)
+            size = max(1, round(img.width * scale)), max(1, round(img.height * scale))
+            if size != img.size:
+                img = img.convert("RGBA").resize(size, Image.Resampling.LANCZOS)
+        img = img.convert("RGBA")
+        x, y = (self.width - img.width) // 2, (self.height - img.height) // 2
+        self._stamp(img.convert("RGB"), img.getchannel("A"), x, y)
+
+    def bar(self, fraction: float | None, color: Colour = "accent") -> None:
+        """A bar that is filled from the left; None is empty."""
+        filled = 0 if fraction is None else round(min(max(fraction, 0.0), 1.0) * self.width)
+        self._fill(0, 0, filled, self.height, color)
+        self._fill(filled, 0, self.width, self.height, "track")
+
+    def spark(
+        self, values: Sequence[float | None], color: Colour = "accent", *, fill: bool = False
+    ) -> None:
+        """A line through ``values`` from edge to edge, lowest at the bottom; None is a gap.
+
+        ``fill`` lights what is below it, dimly.
+        """
+        known = [value for value in values if value is not None]
+        if not known or not self.width or not self.height:
+            return
+        low, span = min(known), max(known) - min(known)
+        last = max(1, len(values) - 1)
+        # Twice the resolution would blur a line one dot thick: whole dots only.
+        points = [
+            None
+            if value is None
+            else (
+                round(place * (self.width - 1) / last),
+                round((self.height - 1) * (1 - ((value - low) / span if span else 0.5))),
+            )
+            for place, value in enumerate(values)
+        ]
+        mask = Image.new("L", (self.width, self.height))
+        draw = ImageDraw.Draw(mask)
+        for run in _runs(points):
+            if fill:
+                below = [*run, (run[-1][0], self.height - 1), (run[0][0], self.height - 1)]
+                draw.polygon(below, fill=80)
+            draw.line(run, fill=255)
+            draw.point(run, fill=255)
+        self._stamp(rgb(color), mask, 0, 0)
+
+    def columns(self, values: Sequence[float | None], color: Colour = "accent") -> None:
+        """A column for each value, from 0 (or the lowest, if that is below) at the bottom to the
+        highest at the top; None is a gap."""
+        known = [value for value in values if value is not None]
+        if not known or not self.width or not self.height:
+            return
+        low, high = min(0.0, *known), max(0.0, *known)
+        gap = 1 if self.width >= 2 * len(values) else 0
+        for value, (x, width) in zip(
+            values, allot(self.width, [1.0] * len(values), gap), strict=True
+        ):
+            if value is not None and high > low:
+                height = math.ceil((value - low) / (high - low) * self.height)
+                self._fill(x, self.height - height, x + width, self.height, color)
+
+    def line(self, *xy: float, color: Colour) -> None:
+        """A line one dot thick through x0, y0, x1, y1 and so on."""
+        points = list(zip(xy[::2], xy[1::2], strict=True))
+        for x, y in points:
+            self._check(x, y, x + 1, y + 1, "line()")
+        mask = Image.new("L", (self.width, self.height))
+        ImageDraw.Draw(mask).line(points, fill=255)
+        self._stamp(rgb(color), mask, 0, 0)
+
+    def disc(self, x: float, y: float, r: float, color: Colour) -> None:
+        """A filled circle. Its middle is a point between dots if ``x`` and ``y`` are whole."""
+        self._check(x - r, y - r, x + r, y + r, "disc()")
+        for row in range(max(0, math.floor(y - r)), min(self.height, math.ceil(y + r))):
+            half = math.sqrt(max(0.0, r * r - (row + 0.5 - y) ** 2))
+            x0, x1 = round(x - half), round(x + half)
+            self._fill(max(0, x0), row, min(self.width, x1), row + 1, color)
+
+    @property
+    def image_draw(self) -> ImageDraw.ImageDraw:
+        """Pillow's own way of drawing, in this region's coordinates and cut off at its edges."""
+        if self._layer is None:
+            self._sheet.merge()
+            self._layer = self._sheet.layer(self._box)
+        return self._layer.draw
+
+    # How it reaches the sheet.
+
+    def _part(self, x: int, y: int, width: int, height: int) -> Canvas:
+        """The part at (x, y), as far as it lies in this region."""
+        left, top, right, bottom = self._box
+        x0, y0 = min(max(left + x, left), right), min(max(top + y, top), bottom)
+        x1, y1 = min(left + x + width, right), min(top + y + height, bottom)
+        return Canvas(self._sheet, (x0, y0, max(x0, x1), max(y0, y1)), self.tier)
+
+    def _check(self, x0: float, y0: float, x1: float, y1: float, what: str) -> None:
+        if self._sheet.strict and not (
+            x0 >= 0 and y0 >= 0 and x1 <= self.width and y1 <= self.height
+        ):
+            raise ValueError(
+                f"{what} reaches from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}), outside its region of "
+                f"{self.width}x{self.height}"
+            )
+
+    def _fill(self, x0: int, y0: int, x1: int, y1: int, color: Colour) -> None:
+        """A rectangle that lies in this region; x1 and y1 are the first dots after it."""
+        left, top, _, _ = self._box
+        if x1 > x0 and y1 > y0:
+            with self._sheet.painting() as image:
+                image.paste(rgb(color), (left + x0, top + y0, left + x1, top + y1))
+
+    def _stamp(
+        self,
+        source: RGB | Image.Image,
+        mask: Image.Image,
+        x: int,
+        y: int,
+        *,
+        over: int = 0,
+        under: int = 0,
+    ) -> None:
+        """``source`` through ``mask`` at (x, y), cut at the region's edges; ``over`` and ``under``
+        are how many rows it may hang over the upper and the lower one."""
+        left, top, right, bottom = self._box
+        x, y = left + x, top + y
+        box = (
+            max(left, x),
+            max(top - over, y, 0),
+            min(right, x + mask.width),
+            min(bottom + under, y + mask.height, self._sheet.image.height),
+        )
+        if box[0] >= box[2] or box[1] >= box[3]:
+            return
+        inner = (box[0] - x, box[1] - y, box[2] - x, box[3] - y)
+        with self._sheet.painting() as image:
+            image.paste(
+                source.crop(inner) if isinstance(source, Image.Image) else source,
+                box,
+                mask.crop(inner),
+            )
+
+
+def tier_of(height: int) -> Tier:
+    """The tier of a panel with so many rows."""
+    return "S" if height < 48 else "M" if height < 96 else "L"
+
+
+def allot(total: int, sizes: Sequence[int | float], gap: int) -> list[tuple[int, int]]:
+    """Where each part begins and how long it is: an int is dots, a float a share of the rest.
+
+    Shares that come to more than 1 are scaled down to 1. A part for which there is no room is empty
+    and takes no gap.
+    """
+    left = total + gap
+    lengths = [0] * len(sizes)
+    for place, size in enumerate(sizes):
+        if isinstance(size, int) and 0 < size <= left - gap:
+            lengths[place] = size
+            left -= size + gap
+    shares = {place: size for place, size in enumerate(sizes) if isinstance(size, float)}
+    left = max(0, left - gap * len(shares))
+    whole = max(1.0, sum(shares.values()))
+    until = 0.0
+    for place, share in shares.items():
+        begin, until = until, until + share / whole * left
+        lengths[place] = round(until) - round(begin)
+    parts = []
+    start = 0
+    for length in lengths:
+        parts.append((min(start, total), length))
+        start += length + gap if length else 0
+    return parts
+
+
+def _runs(points: Sequence[tuple[int, int] | None]) -> list[list[tuple[int, int]]]:
+    """The stretches between the gaps."""
+    runs: list[list[tuple[int, int]]] = [[]]
+    for point in points:
+        if point is not None:
+            runs[-1].append(point)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]

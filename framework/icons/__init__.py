@@ -1,0 +1,51 @@
+"""The icons, each drawn for 8, 12, 16 and 24 dots. A file holds one icon at all sizes.
+
+The files are the drawings: a character a dot, an empty line between two sizes, ``.`` is dark and
+the letters are the colours below. Two colours an icon, and a dark dot between two parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+
+from PIL import Image
+
+from framework.colours import rgb
+
+SIZES = (24, 16, 12, 8)
+NAMES = ("clock", "moon", "nodata", "sun", "sunrise", "sunset", "warning")
+LETTERS: Mapping[str, str] = {"a": "amber", "d": "dim", "m": "moon", "r": "red", "w": "text"}
+
+
+def icon_image(name: str, room: int) -> Image.Image | None:
+    """The icon, mode RGBA, at the largest size that is not above ``room``. None: none is.
+
+    :raises ValueError: there is no such icon.
+    """
+    size = next((size for size in SIZES if size <= room), None)
+    drawings = _drawings(name)
+    return None if size is None else drawings[size]
+
+
+@cache
+def _drawings(name: str) -> dict[int, Image.Image]:
+    if name not in NAMES:
+        near = get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]
+        raise ValueError(
+            f"there is no icon {name!r}; the nearest is {near!r}, all are: {', '.join(NAMES)}"
+        )
+    art = files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
+    drawings = (_drawing(block.split()) for block in art.split("\n\n"))
+    return {image.width: image for image in drawings}
+
+
+def _drawing(rows: list[str]) -> Image.Image:
+    colours = {".": (0, 0, 0, 0)} | {
+        letter: (*rgb(colour), 255) for letter, colour in LETTERS.items()
+    }
+    image = Image.new("RGBA", (len(rows[0]), len(rows)))
+    image.putdata([colours[dot] for row in rows for dot in row])
+    return image

@@ -1,0 +1,1 @@
+"""What turns pages into light: player, frames, sinks."""

@@ -1,0 +1,89 @@
+"""This machine and nobody else: which addresses to listen on, and which requests to let in.
+
+Listening on loopback keeps other machines out, not other web sites: a browser here would let any
+page that it has open connect (WebSockets know no same-origin rule), and a name that its owner
+points at 127.0.0.1 would make even reading possible. So the Host must be a name of this machine,
+and an Origin, which browsers never leave out where it matters, must be that very host. The port is
+free: a tunnel (``ssh -L``) may end at another one.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from framework.errors import ConfigError
+
+USUAL_PORT = 8080
+OTHER_PORTS = 20
+"""How many after the usual one are tried."""
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name or an address without a port always means this machine."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def admitted(host: str, origin: str | None) -> bool:
+    """Whether a request with these headers comes from a page of ours, or from no page at all."""
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    if name is None or not is_loopback(name):
+        return False
+    return origin is None or origin.lower() == f"http://{host.lower()}"
+
+
+def check(host: str) -> None:
+    """:raises ConfigError: ``host`` can be reached from elsewhere."""
+    if not is_loopback(host):
+        raise ConfigError(
+            f"the panel in a browser listens on loopback only, not on {host}: other machines come "
+            "later, with a token. Until then: ssh -L 8080:localhost:8080 to this machine"
+        )
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A listening socket on ``port``; None: the usual one, or the next that is free.
+
+    :raises ConfigError: there is no port to be had.
+    """
+    ports = (
+        range(USUAL_PORT, USUAL_PORT + OTHER_PORTS + 1) if port is None else range(port, port + 1)
+    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for one in ports:
+        try:
+            return socket.create_server((host, one), family=family)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and one != ports[-1]:
+                continue
+            raise ConfigError(_refusal(host, ports, error)) from error
+    raise AssertionError("the last port returns or raises")
+
+
+def _refusal(host: str, ports: range, error: OSError) -> str:
+    reason = error.strerror or type(error).__name__
+    if len(ports) > 1:
+        return (
+            f"no port from {ports[0]} to {ports[-1]} on {host} can be used for the panel in a "
+            f"browser ({reason}): name one that is free"
+        )
+    return (
+        f"port {ports[0]} on {host} cannot be used for the panel in a browser ({reason}): choose "
+        "another, or leave it out to have a free one found"
+    )
+
+
+def url(listening: socket.socket) -> str:
+    """Where a browser finds it."""
+    address, port = listening.getsockname()[:2]
+    return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"

@@ -1,0 +1,116 @@
+"""What the framework draws over a page, or in its place: late, expired, no data yet, failed.
+
+Pages know nothing of it, so that nothing old ever looks new whoever wrote the page. When which mark
+is due is decided by the player.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from PIL import Image
+
+from framework.canvas import MARGIN, Canvas, tier_of
+from framework.colours import rgb
+from framework.fonts import TINY5, Line
+
+STRIP = 9
+"""Rows at the bottom that say how old an expired page is; heroes stay above them."""
+EXPIRED_SHARE = 0.4
+"""How bright an expired page is. A quarter was unreadable."""
+
+
+def age_words(delta: timedelta) -> str:
+    """An age as people say it: "40 s", "12 min", "2 h", "3 d". Never more than it is."""
+    seconds = max(0, int(delta.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 2 * 3600:
+        return f"{seconds // 60} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 86400} d"
+
+
+def late(image: Image.Image, share_left: float, age: str | None) -> None:
+    """Mark a page as late, in place: a line in the last row, as long as the share of time that is
+    left before it expires. ``age``: in words, while they are due."""
+    width, height = image.size
+    length = max(1, round(min(max(share_left, 0.0), 1.0) * width))
+    image.paste(0, (0, height - 1, width, height))
+    image.paste(rgb("late"), (0, height - 1, length, height))
+    if age is not None:
+        small = tier_of(height) == "S"
+        baseline = height - (2 if small else 3)
+        right = width - MARGIN[tier_of(height)]
+        line = _first_that_fits([f"{age} old", age], right)
+        left = right - line.width
+        # As high as a row of the page's text, so that no upper halves of letters look out of it.
+        image.paste(0, (left - 2, baseline - (6 if small else 8), width, height - 1))
+        image.paste(rgb("late"), (left + line.left, baseline + line.top), line.mask)
+
+
+def expired(image: Image.Image, title: str, age: str) -> None:
+    """Grey out a page, in place, and say at its foot how old it is."""
+    width, height = image.size
+    small = tier_of(height) == "S"
+    grey = image.convert("L").point([round(v * EXPIRED_SHARE) for v in range(256)])
+    image.paste(grey.convert("RGB"))
+    rule = height - STRIP
+    image.paste(0, (0, rule if small else rule - 2, width, height))
+    image.paste(rgb("amber"), (0, rule, width, rule + 1))
+    spellings = [f"{age} old", age] if small else [f"{title} {age} old", f"{age} old", age]
+    line = _first_that_fits(spellings, width - 2)
+    left = (width - line.width) // 2
+    image.paste(rgb("amber"), (left + line.left, height - 2 + line.top), line.mask)
+
+
+def _first_that_fits(spellings: Sequence[str], width: int) -> Line:
+    lines = [TINY5.line(spelling.upper()) for spelling in spellings]
+    return next((line for line in lines if line.width <= width), lines[-1])
+
+
+def no_data(width: int, height: int, icon: str | None, source: str) -> Image.Image:
+    """What stands in a page's place until all that it needs has come."""
+    notice = _Notice(icon or "nodata", "faint", "No data yet", "dim", [source], "faint")
+    return _drawn(width, height, notice)
+
+
+def failed(width: int, height: int, title: str, problem: str) -> Image.Image:
+    """What stands in the place of a page that cannot be drawn: whose it is, and what went wrong.
+
+    ``problem``: the kind of error first, "ValueError, tide.py:41"; the rest is left out if need be.
+    """
+    kind = problem.partition(",")[0]
+    spellings = [problem, kind, kind.removesuffix("Error")]
+    return _drawn(width, height, _Notice("warning", None, title, "text", spellings, "dim"))
+
+
+class _Notice(NamedTuple):
+    icon: str
+    icon_color: str | None
+    headline: str
+    headline_color: str
+    detail: Sequence[str]
+    """The longest spelling first."""
+    detail_color: str
+
+
+def _drawn(width: int, height: int, notice: _Notice) -> Image.Image:
+    canvas = Canvas.blank(width, height)
+    small = canvas.tier == "S"
+    sizes, gap = ((12, 5, 6), 2) if small else ((24, 10, 6), 4)
+    page = canvas.inset()
+    block = min(sum(sizes) + 2 * gap, page.height)
+    icon, headline, detail = page.rows(0.5, block, 0.5, gap=0)[1].rows(*sizes, gap=gap)
+    icon.icon(notice.icon, notice.icon_color)
+    headline.text(
+        notice.headline,
+        notice.headline_color,
+        role="caption" if small else "title",
+        align="center",
+    )
+    detail.text(notice.detail[0], notice.detail_color, align="center", alt=notice.detail[1:])
+    return canvas.image_of_page

@@ -1,0 +1,234 @@
+"""The panel's loop: follows the bus, lets the player decide, draws, and hands frames to sinks.
+
+Every decision is elsewhere: what is on in ``player``, what it looks like in ``stage``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, NoReturn
+
+from PIL import Image
+
+from framework.bus import Bus, Posted, open_bus
+from framework.display import DisplayBase, Following
+from framework.panel.player import Player, Turn
+from framework.panel.sinks import Sink
+from framework.panel.stage import Frame, Stage
+from framework.panel.status import FeedStatus, Status
+
+MARGIN_S = 0.002
+"""Timers may fire a little early: a tick is looked at just after it, not twice."""
+IDLE_S = 60.0
+"""However quiet it is, the panel looks at its clock this often."""
+
+
+class Show:
+    """Pages on a panel. Implements ``Remote`` for sinks that have buttons."""
+
+    def __init__(
+        self,
+        pages: Sequence[DisplayBase[Any]],
+        sinks: Sequence[Sink],
+        bus: Bus,
+        *,
+        seconds: Sequence[float | None] = (),
+        width: int = 128,
+        height: int = 64,
+        remark: str | None = None,
+    ) -> None:
+        """``seconds``: the length of each page's turn, where it is not the page's own."""
+        lengths = [*seconds, *[None] * (len(pages) - len(seconds))]
+        self._stages = [Stage(page) for page in pages]
+        self._sinks = sinks
+        self._bus = bus
+        self._time = bus.time
+        self._size = (width, height)
+        self._remark = remark
+        self._player = Player(
+            tuple(
+                Turn(page.name, page.seconds if length is None else length)
+                for page, length in zip(pages, lengths, strict=True)
+            ),
+            since_s=self._time.monotonic_s(),
+        )
+        self._connected = False
+        self._last_frame: Image.Image | None = None
+        self._last_status: Status | None = None
+        self._scrolled_s: float | None = None
+        self._look = asyncio.Event()
+        for page in pages:
+            page.on(self._time)
+
+    async def run(self, started: Callable[[], None] = lambda: None) -> NoReturn:
+        """Until cancelled. ``started`` is called once, when every sink would show a frame.
+
+        :raises ConfigError: a sink cannot start.
+        """
+        followers = self._followers()
+        waiting = set(range(len(self._sinks)))
+
+        def sink_started(number: int) -> None:
+            waiting.discard(number)
+            self.wake()
+            if not waiting:
+                started()
+
+        async with asyncio.TaskGroup() as tasks:
+            for number, sink in enumerate(self._sinks):
+                tasks.create_task(sink.run(self, partial(sink_started, number)))
+            if followers:
+                tasks.create_task(self._bus.follow(followers, self._deliver, self._connection))
+            tasks.create_task(self._play())
+        raise AssertionError("its tasks run until they are cancelled")
+
+    # What sinks may ask for.
+
+    def next(self) -> None:
+        self._decide(self._player.step(1, self._time.monotonic_s()))
+
+    def previous(self) -> None:
+        self._decide(self._player.step(-1, self._time.monotonic_s()))
+
+    def pause(self, paused: bool | None = None) -> None:
+        wish = not self._player.paused if paused is None else paused
+        self._decide(self._player.pause(wish, self._time.monotonic_s()))
+
+    def pin(self, name: str | None) -> None:
+        self._decide(self._player.pin(name, self._time.monotonic_s()))
+
+    def resize(self, width: int, height: int) -> None:
+        self._size = (min(max(width, 1), 512), min(max(height, 1), 512))
+        self._look.set()
+
+    def wake(self) -> None:
+        self._look.set()
+
+    def _decide(self, player: Player) -> None:
+        self._player = player
+        self._look.set()
+
+    # What the bus tells.
+
+    def _followers(self) -> list[str]:
+        return sorted({one.name for one in self._followings()})
+
+    def _followings(self) -> list[Following]:
+        return [one for stage in self._stages for one in stage.page.following.values()]
+
+    def _deliver(self, name: str, posted: Posted) -> None:
+        for one in self._followings():
+            if one.name == name:
+                one.take(posted)
+        self._look.set()
+
+    def _connection(self, connected: bool) -> None:
+        self._connected = connected
+        self._look.set()
+
+    # The loop.
+
+    async def _play(self) -> NoReturn:
+        while True:
+            self._look.clear()
+            pause_s = self._step()
+            await self._time.wait(self._look, pause_s + MARGIN_S)
+
+    def _step(self) -> float:
+        """Show what is to be shown now; how long nothing will change by itself."""
+        now_s = self._time.monotonic_s()
+        player = self._player.at(now_s, self._scrolled_s)
+        if player.index != self._player.index:
+            self._scrolled_s = None
+        self._player = player
+        changes = [IDLE_S]
+        if any(sink.watched for sink in self._sinks):
+            frame = self._frame(now_s)
+            self._scrolled_s = frame.ends_at_s
+            if frame.change_in_s is not None:
+                changes.append(frame.change_in_s)
+            self._show(frame.image)
+        until_s = self._player.until_s(self._scrolled_s)
+        if until_s is not None:
+            changes.append(until_s - now_s)
+        self._tell(now_s, until_s)
+        return max(min(changes), 0.0)
+
+    def _frame(self, now_s: float) -> Frame:
+        stage = self._stages[self._player.index]
+        return stage.frame(self._time, *self._size, now_s - self._player.since_s)
+
+    def _show(self, image: Image.Image) -> None:
+        last = self._last_frame
+        if last is not None and last.size == image.size and last.tobytes() == image.tobytes():
+            return
+        self._last_frame = image
+        for sink in self._sinks:
+            sink.show(image)
+
+    def _tell(self, now_s: float, until_s: float | None) -> None:
+        status = self._status(now_s, until_s)
+        if self._last_status is not None and replace(status, now=self._last_status.now) == (
+            self._last_status
+        ):
+            return
+        self._last_status = status
+        for sink in self._sinks:
+            sink.tell(status)
+
+    def _status(self, now_s: float, until_s: float | None) -> Status:
+        player, now = self._player, self._time.now()
+        titles = {stage.page.name: stage.page.title for stage in self._stages}
+        following = player.following
+        return Status(
+            now=now,
+            connected=self._connected or not self._followers(),
+            width=self._size[0],
+            height=self._size[1],
+            page=player.turn.name,
+            why=player.why,
+            next_title=titles[following.name] if following else None,
+            until=_rounded(now, until_s - now_s) if until_s is not None else None,
+            paused=player.paused,
+            pinned=player.pinned,
+            pages=tuple(stage.status() for stage in self._stages),
+            feeds=self._feeds(now),
+            remark=self._remark,
+        )
+
+    def _feeds(self, now: datetime) -> tuple[FeedStatus, ...]:
+        found: dict[str, FeedStatus] = {}
+        for one in self._followings():
+            update = one.update
+            found[one.name] = FeedStatus(
+                name=one.name,
+                title=one.model.__name__ if one.name == one.model.__name__.lower() else one.name,
+                freshness=update.freshness(now) if update else None,
+                since=update.since if update else None,
+                valid=update.valid if update else None,
+                expires=update.expires if update else None,
+                dropped=one.dropped,
+            )
+        return tuple(found.values())
+
+
+def _rounded(now: datetime, in_s: float) -> datetime:
+    """To a tenth of a second: computed twice it is the same moment."""
+    tenths = round((now.timestamp() + in_s) * 10)
+    return datetime.fromtimestamp(tenths / 10, now.tzinfo)
+
+
+async def show(pages: Sequence[DisplayBase[Any]]) -> NoReturn:
+    """Show pages in a browser on loopback, on the bus that the first is configured for."""
+    from framework.panel.web import BrowserSink
+
+    bus = open_bus(pages[0].config.redis_url.get_secret_value())
+    sink = BrowserSink()
+    try:
+        await Show(pages, [sink], bus).run()
+    finally:
+        await bus.close()

@@ -1,0 +1,82 @@
+"""Every page once, as pictures in a folder: what the panel would show, without a panel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from framework.bus import Bus, Posted
+from framework.display import DisplayBase
+from framework.panel.led import contact_sheet, picture
+from framework.panel.stage import Stage
+
+SETTLED_S = 3.0
+"""How long after it came on a page is drawn: what is said in the first seconds is gone by then."""
+
+
+async def snapshot(
+    pages: Sequence[DisplayBase[Any]],
+    bus: Bus,
+    folder: Path,
+    *,
+    width: int,
+    height: int,
+    timeout_s: float,
+    say: Callable[[str], None],
+) -> list[str]:
+    """Wait until each page has drawn from live data; write one PNG a page and a contact sheet.
+
+    Returns the names of the pages that had not after ``timeout_s``: each is written as it is.
+    """
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    waiting = {page.name: Stage(page) for page in pages}
+    made: dict[str, Image.Image] = {}
+    changed = asyncio.Event()
+    changed.set()
+
+    def deliver(name: str, posted: Posted) -> None:
+        for page in pages:
+            for one in page.following.values():
+                if one.name == name and one.take(posted):
+                    changed.set()
+
+    def draw(stage: Stage) -> tuple[Image.Image, bool]:
+        frame = stage.frame(bus.time, width, height, SETTLED_S)
+        return frame.image, frame.state in ("fresh", "late")
+
+    for page in pages:
+        page.on(bus.time)
+    names = sorted({one.name for page in pages for one in page.following.values()})
+    following = asyncio.ensure_future(bus.follow(names, deliver, lambda _: None))
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while waiting:
+                    await changed.wait()
+                    changed.clear()
+                    for name, stage in list(waiting.items()):
+                        image, good = draw(stage)
+                        if good:
+                            made[name] = image
+                            del waiting[name]
+                            say(f"{stage.page.title}: drawn from live data")
+        for name, stage in waiting.items():
+            made[name], _ = draw(stage)
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+    await asyncio.to_thread(_write, pages, made, folder)
+    return list(waiting)
+
+
+def _write(pages: Sequence[DisplayBase[Any]], made: dict[str, Image.Image], folder: Path) -> None:
+    pictures = [(page.title, picture(made[page.name])) for page in pages]
+    for page, (_, image) in zip(pages, pictures, strict=True):
+        image.save(folder / f"{page.name}.png")
+    contact_sheet(pictures).save(folder / "contact-sheet.png")

@@ -1,0 +1,305 @@
+"""The panel in a browser: who watches, what each of them has seen, and what they may ask for.
+
+What goes over the WebSocket is here. HTTP is ``webserver``'s, who is let in ``loopback``'s, and the
+dots are drawn by ``static/leds.js``. The protocol, on ``/ws``:
+
+To the page, text is JSON and binary is a frame.
+
+- ``{"look": {…}}``, once: the constants of ``led``.
+- ``{"status": {…}}``, when it changed: ``Status``, its times in ISO 8601, freshness as a word.
+- A frame: width and height (16 bits each) and a sequence number (32 bits), little-endian, then
+  zlib-compressed RGB, row by row. The next one is sent when this one was drawn, and it is then
+  the newest there is: a slow page sees fewer frames, never older ones.
+
+From the page, always JSON; what is not understood is ignored.
+
+- ``{"do": "drawn", "sequence": n}``: a frame is on the screen.
+- ``{"do": "watch", "watching": true}``: whether the page can be seen. It begins as true.
+- ``{"do": "next"}``, ``{"do": "previous"}``, ``{"do": "pause"}`` (toggles),
+  ``{"do": "pin", "name": "moon"}``, ``{"do": "resize", "width": 64, "height": 32}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Protocol
+
+from PIL import Image
+
+from framework.bustime import BusTime
+from framework.errors import ConfigError
+from framework.panel import led, loopback
+from framework.panel.sinks import Remote
+from framework.panel.status import Status
+
+log = logging.getLogger(__name__)
+
+HEADER = struct.Struct("<HHI")
+LONGEST_SIDE = 512
+REDRAW_S = 0.5
+"""When the first one begins to watch, what is held is old: so long the panel has to draw anew."""
+
+
+class Socket(Protocol):
+    """The part of Starlette's ``WebSocket`` that is used here."""
+
+    async def send_text(self, data: str) -> None: ...
+    async def send_bytes(self, data: bytes) -> None: ...
+    async def receive(self) -> Any: ...
+
+
+class _Viewer:
+    """One open page, and what it was sent last: nothing is ever queued for it."""
+
+    def __init__(self) -> None:
+        self.watching = True
+        self.news = asyncio.Event()
+        self.status: int | None = None
+        self.frame: int | None = None
+        self.drawing = False
+        """Whether ``frame`` is still on its way to the screen."""
+
+
+class BrowserSink:
+    """A page on loopback that shows the panel and holds its buttons.
+
+    Without ``port`` it is 8080, or the next one of twenty that is free. Nothing is encoded while
+    nobody watches; a frame is encoded once for everybody.
+
+    :raises ConfigError: ``host`` is not this machine's loopback.
+    """
+
+    def __init__(self, port: int | None = None, *, host: str = "127.0.0.1") -> None:
+        loopback.check(host)
+        self._port = port
+        self._host = host
+        self._url: str | None = None
+        self._remote: Remote | None = None
+        self._viewers: set[_Viewer] = set()
+        self._frame: Image.Image | None = None
+        self._encoded: bytes | None = None
+        self._sequence = 0
+        self._current = asyncio.Event()
+        """Whether the frame held is what is on: it is not, if it is from before anybody watched."""
+        self._status: Status | None = None
+        self._revision = 0
+        self._clock = BusTime()
+        self._told_s = 0.0
+        self._frames_encoded = 0
+        self._bytes_sent = 0
+
+    @property
+    def url(self) -> str:
+        """Where the page is; known from when ``run`` has called ``started``."""
+        if self._url is None:
+            raise RuntimeError("the browser sink has no address before it was started")
+        return self._url
+
+    @property
+    def frames_encoded(self) -> int:
+        return self._frames_encoded
+
+    @property
+    def bytes_sent(self) -> int:
+        """Frames and texts, before they are wrapped in WebSocket messages."""
+        return self._bytes_sent
+
+    @property
+    def watched(self) -> bool:
+        return any(viewer.watching for viewer in self._viewers)
+
+    def show(self, frame: Image.Image) -> None:
+        self._frame = frame
+        self._encoded = None
+        self._sequence = (self._sequence + 1) % 2**32
+        self._current.set()
+        self._announce()
+
+    def tell(self, status: Status) -> None:
+        self._status = status
+        self._told_s = self._clock.monotonic_s()
+        self._revision += 1
+        self._announce()
+
+    async def run(self, remote: Remote, started: Callable[[], None]) -> None:
+        webserver = _webserver()
+        self._remote = remote
+        with loopback.listen(self._host, self._port) as listening:
+            self._url = loopback.url(listening)
+            await webserver.serve(self, listening, started)
+
+    # What the web server asks for.
+
+    async def attend(self, socket: Socket) -> None:
+        """Serve one page, until it is gone."""
+        with self._viewing() as viewer:
+            async with asyncio.TaskGroup() as tasks:
+                sending = tasks.create_task(self._send(viewer, socket))
+                while (message := await socket.receive())["type"] == "websocket.receive":
+                    self._obey(message.get("text"), viewer)
+                sending.cancel()
+
+    async def picture(self) -> Image.Image | None:
+        """The frame that is on; None if there never was one."""
+        with self._viewing():
+            await self._until_current()
+            return self._frame
+
+    def status_json(self) -> str | None:
+        """What was said last, with the time as it is now."""
+        if self._status is None:
+            return None
+        elapsed = timedelta(seconds=self._clock.monotonic_s() - self._told_s)
+        return to_json(replace(self._status, now=self._status.now + elapsed))
+
+    # To a page.
+
+    @contextmanager
+    def _viewing(self) -> Iterator[_Viewer]:
+        viewer = _Viewer()
+        viewer.watching = False
+        self._viewers.add(viewer)
+        try:
+            self._watch(viewer, watching=True)
+            yield viewer
+        finally:
+            self._viewers.discard(viewer)
+
+    def _watch(self, viewer: _Viewer, *, watching: bool) -> None:
+        if watching and not self.watched:
+            self._current.clear()
+        viewer.watching = watching
+        if watching and self._remote is not None:
+            self._remote.wake()
+        viewer.news.set()
+
+    def _announce(self) -> None:
+        for viewer in self._viewers:
+            viewer.news.set()
+
+    async def _until_current(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REDRAW_S):
+                await self._current.wait()
+        self._current.set()
+
+    async def _send(self, viewer: _Viewer, socket: Socket) -> None:
+        await self._text(socket, json.dumps({"look": look()}))
+        while True:
+            await viewer.news.wait()
+            viewer.news.clear()
+            if viewer.watching and viewer.status != self._revision:
+                await self._send_status(viewer, socket)
+            if viewer.watching and viewer.frame != self._sequence and not viewer.drawing:
+                await self._send_frame(viewer, socket)
+
+    async def _send_status(self, viewer: _Viewer, socket: Socket) -> None:
+        viewer.status = self._revision
+        said = self.status_json()
+        if said is not None:
+            await self._text(socket, f'{{"status":{said}}}')
+
+    async def _send_frame(self, viewer: _Viewer, socket: Socket) -> None:
+        await self._until_current()
+        frame = self._frame
+        if frame is None:
+            return
+        viewer.frame = self._sequence
+        viewer.drawing = True
+        if self._encoded is None:
+            self._encoded = encode(frame, self._sequence)
+            self._frames_encoded += 1
+        self._bytes_sent += len(self._encoded)
+        await socket.send_bytes(self._encoded)
+
+    async def _text(self, socket: Socket, text: str) -> None:
+        self._bytes_sent += len(text)
+        await socket.send_text(text)
+
+    # From a page.
+
+    def _obey(self, text: str | None, viewer: _Viewer) -> None:
+        remote = self._remote
+        if remote is None:
+            return
+        match parsed(text):
+            case {"do": "drawn", "sequence": sequence}:
+                if sequence == viewer.frame:
+                    viewer.drawing = False
+                    viewer.news.set()
+            case {"do": "watch", "watching": bool(watching)}:
+                self._watch(viewer, watching=watching)
+            case {"do": "next"}:
+                remote.next()
+            case {"do": "previous"}:
+                remote.previous()
+            case {"do": "pause"}:
+                remote.pause()
+            case {"do": "pin", "name": str(name)} if self._has_page(name):
+                remote.pin(name)
+            case {"do": "resize", "width": width, "height": height} if _is_size(width, height):
+                remote.resize(width, height)
+            case _:
+                log.warning("ignored what a page asked for: %.80r", text)
+
+    def _has_page(self, name: str) -> bool:
+        return self._status is not None and any(page.name == name for page in self._status.pages)
+
+
+def _webserver() -> ModuleType:
+    """Imported when it is needed: Starlette and uvicorn are an extra, and slow to load."""
+    try:
+        return import_module("framework.panel.webserver")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the panel in a browser needs {error.name}: pip install 'matrix-framework[panel]'"
+        ) from error
+
+
+def parsed(text: str | None) -> object:
+    """What a page said; None if it is no JSON."""
+    try:
+        return json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+
+
+def encode(frame: Image.Image, sequence: int) -> bytes:
+    """A frame as it travels. Level 1: a fifth of the time of level 6, a fifth more bytes."""
+    return HEADER.pack(frame.width, frame.height, sequence) + zlib.compress(frame.tobytes(), 1)
+
+
+def to_json(status: Status) -> str:
+    """``status`` as it travels: ASCII, times in ISO 8601, freshness as a word."""
+    said = asdict(status)
+    for told, feed in zip(said["feeds"], status.feeds, strict=True):
+        told["freshness"] = None if feed.freshness is None else feed.freshness.name.lower()
+    return json.dumps(said, default=datetime.isoformat, separators=(",", ":"))
+
+
+def look() -> dict[str, Any]:
+    """How a dot looks, for ``leds.js``."""
+    return {
+        "diameter": led.DOT_DIAMETER,
+        "softEdge": led.DOT_SOFT_EDGE,
+        "unlit": led.UNLIT,
+        "gap": led.GAP,
+        "exponent": led.BRIGHTNESS_EXPONENT,
+        "glowSigma": led.GLOW_SIGMA,
+        "glowShare": led.GLOW_SHARE,
+        "plainBelow": led.PLAIN_BELOW_PX,
+    }
+
+
+def _is_size(*sides: object) -> bool:
+    return all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in sides)

@@ -1,0 +1,180 @@
+"""The HTTP side of the panel in a browser: routes, headers, and uvicorn inside our event loop.
+
+What is said over a WebSocket, and who watches, is the ``Panel``'s (``web.BrowserSink``). Importing
+this loads Starlette and uvicorn, so ``web`` does it when it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import uvicorn
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from framework.panel import led, loopback
+
+STATIC = Path(__file__).with_name("static")
+FILES = {
+    "/": ("index.html", "text/html"),
+    "/panel.css": ("panel.css", "text/css"),
+    "/panel.js": ("panel.js", "text/javascript"),
+    "/leds.js": ("leds.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+HEADERS = [
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "object-src 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+]
+LONGEST_COMMAND_BYTES = 4096
+"""A longer message closes its WebSocket."""
+PICTURE_PITCH_PX = 8
+
+
+class Panel(Protocol):
+    """What there is to serve."""
+
+    async def attend(self, socket: WebSocket) -> None:
+        """Talk with one page until it is gone."""
+        ...
+
+    async def picture(self) -> Image.Image | None:
+        """The frame that is on."""
+        ...
+
+    def status_json(self) -> str | None: ...
+
+
+async def serve(panel: Panel, listening: socket.socket, started: Callable[[], None]) -> None:
+    """Answer on ``listening`` until cancelled."""
+    server = _Server(
+        uvicorn.Config(
+            _Guard(Starlette(routes=_routes(panel))),
+            http="h11",
+            ws="websockets-sansio",
+            ws_max_size=LONGEST_COMMAND_BYTES,
+            # Frames come compressed, once for all viewers.
+            ws_per_message_deflate=False,
+            lifespan="off",
+            headers=HEADERS,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            # Without it an open WebSocket would keep the process from ending.
+            timeout_graceful_shutdown=1,
+        ),
+        started,
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.ending.set()
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn as a guest: signals belong to whoever owns the process, and idle is idle."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+        self._tell_started = started
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._tell_started()
+
+    async def main_loop(self) -> None:
+        """Without looking ten times a second, as uvicorn's own does, whether to end."""
+        await self.on_tick(0)  # makes the headers that every response has
+        await self.ending.wait()
+
+
+class _Guard:
+    """Turns away what no page of ours asked for, before anything else sees it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        answer: ASGIApp = self._app
+        if not loopback.admitted(headers.get("host", ""), headers.get("origin")):
+            answer = PlainTextResponse(
+                "This panel answers only to pages of its own, on this machine: open it as "
+                "http://localhost with its port.\n",
+                status_code=403,
+            )
+        await answer(scope, receive, send)
+
+
+def _routes(panel: Panel) -> list[BaseRoute]:
+    async def watch(socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            await panel.attend(socket)
+        except* WebSocketDisconnect:
+            pass
+
+    async def picture(request: Request) -> Response:
+        frame = await panel.picture()
+        if frame is None:
+            return PlainTextResponse("Nothing was shown yet.\n", status_code=503)
+        raw = request.query_params.get("look") == "raw"
+        return Response(await asyncio.to_thread(_png, frame, raw), media_type="image/png")
+
+    async def status(request: Request) -> Response:
+        said = panel.status_json()
+        if said is None:
+            return PlainTextResponse("Nothing was said yet.\n", status_code=503)
+        return Response(said, media_type="application/json")
+
+    return [
+        *(Route(path, _file(*file)) for path, file in FILES.items()),
+        Route("/now.png", picture),
+        Route("/status.json", status),
+        WebSocketRoute("/ws", watch),
+    ]
+
+
+def _file(name: str, media_type: str) -> Callable[[Request], Response]:
+    content = (STATIC / name).read_bytes()
+
+    def answer(request: Request) -> Response:
+        return Response(content, media_type=media_type)
+
+    return answer
+
+
+def _png(frame: Image.Image, raw: bool) -> bytes:
+    picture = frame if raw else led.picture(frame, pitch_px=PICTURE_PITCH_PX)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,321 @@
+"""What every sink promises, and what is the file's own."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import struct
+import threading
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from PIL import Image
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from framework.panel import led, sinks
+from framework.panel.sinks import FileSink, Remote, Sink
+from framework.panel.status import Status
+from framework.panel.web import BrowserSink
+
+STATUS = Status(
+    now=datetime(2026, 3, 1, 12, tzinfo=UTC),
+    connected=True,
+    width=8,
+    height=4,
+    page="moon",
+    why="because it is its turn",
+    next_title=None,
+    until=None,
+    paused=False,
+    pinned=False,
+    pages=(),
+    feeds=(),
+)
+
+
+class NoButtons:
+    """A remote for sinks that are not asked for anything here."""
+
+    def next(self) -> None: ...
+    def previous(self) -> None: ...
+    def pause(self, paused: bool | None = None) -> None: ...
+    def pin(self, name: str | None) -> None: ...
+    def resize(self, width: int, height: int) -> None: ...
+    def wake(self) -> None: ...
+
+
+class Consumer(Protocol):
+    """Whoever looks at a sink's frames, and may stop taking them."""
+
+    sink: Sink
+    seen: list[Image.Image]
+
+    async def begin(self) -> None: ...
+    async def end(self) -> None: ...
+    def stall(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class ListConsumer:
+    """The least that a sink can be: it also says what the suite itself expects."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sink = self
+        self.seen: list[Image.Image] = []
+        self.watched = True
+        self._newest: Image.Image | None = None
+        self._news = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def show(self, frame: Image.Image) -> None:
+        self._newest = frame
+        self._news.set()
+
+    def tell(self, status: Status) -> None: ...
+
+    async def run(self, remote: Remote, started: Callable[[], None]) -> None:
+        started()
+        while True:
+            await self._open.wait()
+            await self._news.wait()
+            self._news.clear()
+            if self._newest is not None:
+                self.seen.append(self._newest)
+
+    async def begin(self) -> None: ...
+    async def end(self) -> None: ...
+
+    def stall(self) -> None:
+        self._open.clear()
+
+    def resume(self) -> None:
+        self._open.set()
+
+
+class FileConsumer:
+    """A disk that can be slow."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sink = FileSink(folder / "now.png")
+        self.seen: list[Image.Image] = []
+        self._open = threading.Event()
+        self._open.set()
+        self._writing = threading.Lock()
+        self._put = sinks._put
+        self._patch = pytest.MonkeyPatch()
+
+    async def begin(self) -> None:
+        self._patch.setattr(sinks, "_put", self._slow_put)
+
+    async def end(self) -> None:
+        self._open.set()
+        self._patch.undo()
+
+    def _slow_put(self, path: Path, content: bytes) -> None:
+        assert self._writing.acquire(blocking=False), "two writes at once"
+        self._open.wait(timeout=10)
+        self._put(path, content)
+        self.seen.append(read(path))
+        self._writing.release()
+
+    def stall(self) -> None:
+        self._open.clear()
+
+    def resume(self) -> None:
+        self._open.set()
+
+
+class BrowserConsumer:
+    """A page that can be slow to draw."""
+
+    def __init__(self, folder: Path) -> None:
+        self._browser = BrowserSink(0)
+        self.sink = self._browser
+        self.seen: list[Image.Image] = []
+        self._open = asyncio.Event()
+        self._open.set()
+        self._reading: asyncio.Task[None] | None = None
+        self._page: ClientConnection | None = None
+
+    async def begin(self) -> None:
+        self._page = await connect(f"{self._browser.url.replace('http', 'ws')}ws")
+        self._reading = asyncio.create_task(self._read(self._page))
+
+    async def end(self) -> None:
+        self._open.set()
+        if self._page and self._reading:
+            await self._page.close()
+            await self._reading
+
+    async def _read(self, page: ClientConnection) -> None:
+        with suppress(ConnectionClosed):
+            async for message in page:
+                if isinstance(message, bytes):
+                    width, height, sequence = struct.unpack_from("<HHI", message)
+                    rgb = zlib.decompress(message[8:])
+                    self.seen.append(Image.frombytes("RGB", (width, height), rgb))
+                    await self._open.wait()
+                    await page.send(f'{{"do": "drawn", "sequence": {sequence}}}')
+
+    def stall(self) -> None:
+        self._open.clear()
+
+    def resume(self) -> None:
+        self._open.set()
+
+
+@pytest.fixture(params=[ListConsumer, FileConsumer, BrowserConsumer])
+async def consumer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Consumer]:
+    """One that is served, for as long as the test lasts."""
+    made: Consumer = request.param(tmp_path)
+    starts = 0
+    started = asyncio.Event()
+
+    def count() -> None:
+        nonlocal starts
+        starts += 1
+        started.set()
+
+    serving = asyncio.create_task(made.sink.run(NoButtons(), count))
+    await asyncio.wait_for(started.wait(), 5)
+    await made.begin()
+    await until(lambda: made.sink.watched)
+    yield made
+    await made.end()
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+    assert starts == 1
+
+
+async def until(condition: Callable[[], bool], limit_s: float = 5.0) -> None:
+    async with asyncio.timeout(limit_s):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.002)
+
+
+def frame(number: int, size: tuple[int, int] = (8, 4)) -> Image.Image:
+    return Image.new("RGB", size, (number, 255 - number, 7))
+
+
+def read(path: Path) -> Image.Image:
+    with Image.open(io.BytesIO(path.read_bytes())) as picture:
+        return picture.convert("RGB")
+
+
+def names(folder: Path) -> list[str]:
+    return [one.name for one in folder.iterdir()]
+
+
+def shows(consumer: Consumer, expected: Image.Image) -> Callable[[], bool]:
+    return lambda: bool(consumer.seen) and consumer.seen[-1] == expected
+
+
+async def test_what_is_shown_is_seen(consumer: Consumer) -> None:
+    for number in range(3):
+        consumer.sink.show(frame(number))
+        await until(shows(consumer, frame(number)))
+
+
+async def test_frames_may_change_their_size(consumer: Consumer) -> None:
+    for size in ((64, 32), (1, 1), (128, 64)):
+        consumer.sink.show(frame(1, size))
+        await until(shows(consumer, frame(1, size)))
+
+
+async def test_the_newest_wins_over_a_slow_consumer(consumer: Consumer) -> None:
+    consumer.sink.show(frame(0))
+    await until(shows(consumer, frame(0)))
+    consumer.stall()
+    for number in range(1, 200):
+        consumer.sink.show(frame(number))
+        if number % 50 == 0:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    before = len(consumer.seen)
+    consumer.resume()
+    await until(shows(consumer, frame(199)))
+    assert len(consumer.seen) - before <= 3
+
+
+async def test_showing_and_telling_return_at_once(consumer: Consumer) -> None:
+    consumer.stall()
+    picture = frame(1, (256, 64))
+    began_s = time.perf_counter()
+    for _ in range(1000):
+        consumer.sink.show(picture)
+        consumer.sink.tell(STATUS)
+    assert time.perf_counter() - began_s < 0.5
+
+
+# The file.
+
+
+async def served(sink: Sink) -> asyncio.Task[None]:
+    started = asyncio.Event()
+    serving = asyncio.create_task(sink.run(NoButtons(), started.set))
+    await started.wait()
+    return serving
+
+
+async def stopped(serving: asyncio.Task[None]) -> None:
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def test_the_file_can_hold_the_look_of_the_leds(tmp_path: Path) -> None:
+    path = tmp_path / "now.png"
+    sink = FileSink(str(path), pitch_px=5)
+    serving = await served(sink)
+    sink.show(frame(200))
+    await until(path.exists)
+    await stopped(serving)
+    assert read(path) == led.picture(frame(200), 5)
+
+
+async def test_the_file_is_whole_whenever_it_is_read_and_nothing_is_left_beside_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "now.png"
+    sink = FileSink(path)
+    serving = await served(sink)
+    sink.show(frame(0))
+    await until(path.exists)
+    for number in range(1, 60):
+        sink.show(frame(number, (128, 64)))
+        await asyncio.sleep(0)
+        read(path)
+    await until(lambda: read(path) == frame(59, (128, 64)))
+    await stopped(serving)
+    assert names(tmp_path) == ["now.png"]
+
+
+async def test_a_file_that_cannot_be_written_is_said_once_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "absent" / "now.png"
+    sink = FileSink(path)
+    serving = await served(sink)
+    with caplog.at_level(logging.ERROR):
+        for number in range(3):
+            sink.show(frame(number))
+            await until(lambda: bool(caplog.records))
+        path.parent.mkdir()
+        sink.show(frame(3))
+        await until(path.exists)
+    await stopped(serving)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"cannot write {path}: No such file or directory; tried again with each frame"
+    ]

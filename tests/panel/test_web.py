@@ -1,0 +1,540 @@
+"""The panel in a browser without a browser: the protocol, who is let in, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import io
+import json
+import logging
+import signal
+import socket
+import struct
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
+
+from framework.errors import ConfigError
+from framework.panel import led, loopback, web, webserver
+from framework.panel.status import FeedStatus, PageStatus, Status
+from framework.panel.web import BrowserSink
+from framework.update import Freshness
+
+T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+STATUS = Status(
+    now=T0,
+    connected=True,
+    width=8,
+    height=4,
+    page="moon",
+    why="because it is its turn",
+    next_title="Clock",
+    until=T0 + timedelta(seconds=6),
+    paused=False,
+    pinned=False,
+    pages=(PageStatus("moon", "Moon", "fresh"), PageStatus("clock", "Clock", "failed", "no")),
+    feeds=(
+        FeedStatus("moon", "Moon", Freshness.LATE, T0, T0, T0 + timedelta(minutes=1), dropped=2),
+        FeedStatus("tide", "Tide", None),
+    ),
+)
+
+
+class Buttons:
+    """A remote that notes what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.on_wake: Callable[[], None] = lambda: None
+
+    def next(self) -> None:
+        self.asked.append(("next",))
+
+    def previous(self) -> None:
+        self.asked.append(("previous",))
+
+    def pause(self, paused: bool | None = None) -> None:
+        self.asked.append(("pause", paused))
+
+    def pin(self, name: str | None) -> None:
+        self.asked.append(("pin", name))
+
+    def resize(self, width: int, height: int) -> None:
+        self.asked.append(("resize", width, height))
+
+    def wake(self) -> None:
+        self.asked.append(("wake",))
+        self.on_wake()
+
+    @property
+    def pressed(self) -> list[tuple[object, ...]]:
+        return [one for one in self.asked if one != ("wake",)]
+
+
+class Served:
+    """A sink that runs, and what a test needs of it."""
+
+    def __init__(self, sink: BrowserSink, buttons: Buttons) -> None:
+        self.sink = sink
+        self.buttons = buttons
+
+    @property
+    def port(self) -> int:
+        port = urlsplit(self.sink.url).port
+        assert port is not None
+        return port
+
+    def page(self, **options: Any) -> connect:
+        return connect(f"ws://127.0.0.1:{self.port}/ws", **options)
+
+    async def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        def ask() -> tuple[int, dict[str, str], bytes]:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            body = answer.read()
+            connection.close()
+            return answer.status, told, body
+
+        return await asyncio.to_thread(ask)
+
+
+@asynccontextmanager
+async def running(sink: BrowserSink | None = None) -> AsyncIterator[Served]:
+    sink = sink or BrowserSink(0)
+    buttons = Buttons()
+    started = asyncio.Event()
+    serving = asyncio.create_task(sink.run(buttons, started.set))
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=5)
+    waiting.cancel()
+    if serving.done():
+        serving.result()
+    try:
+        yield Served(sink, buttons)
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async with running() as one:
+        one.sink.tell(STATUS)
+        one.sink.show(frame(1))
+        yield one
+
+
+def frame(number: int, size: tuple[int, int] = (8, 4)) -> Image.Image:
+    return Image.new("RGB", size, (number, 255 - number, 7))
+
+
+async def until(condition: Callable[[], bool], limit_s: float = 5.0) -> None:
+    async with asyncio.timeout(limit_s):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.002)
+
+
+async def text(page: ClientConnection) -> Any:
+    """The next message, which is JSON."""
+    async with asyncio.timeout(5):
+        message = await page.recv()
+    assert isinstance(message, str)
+    return json.loads(message)
+
+
+async def picture(page: ClientConnection) -> tuple[int, Image.Image]:
+    """The next frame, whatever is said before it."""
+    async with asyncio.timeout(5):
+        while True:
+            message = await page.recv()
+            if isinstance(message, bytes):
+                break
+    width, height, sequence = struct.unpack_from("<HHI", message)
+    return sequence, Image.frombytes("RGB", (width, height), zlib.decompress(message[8:]))
+
+
+async def ask(page: ClientConnection, what: str, **more: object) -> None:
+    await page.send(json.dumps({"do": what, **more}))
+
+
+async def silence(page: ClientConnection) -> None:
+    """Nothing more was sent: the answer to a ping would come after it."""
+    await (await page.ping())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(page.recv(), 0.01)
+
+
+# To a page.
+
+
+async def test_a_new_page_hears_the_look_then_the_status_then_sees_the_frame(
+    served: Served,
+) -> None:
+    async with served.page() as page:
+        look = (await text(page))["look"]
+        assert look["diameter"] == led.DOT_DIAMETER
+        assert look["unlit"] == list(led.UNLIT)
+        status = (await text(page))["status"]
+        assert status["why"] == "because it is its turn"
+        assert datetime.fromisoformat(status["until"]) == STATUS.until
+        assert [one["state"] for one in status["pages"]] == ["fresh", "failed"]
+        assert [one["freshness"] for one in status["feeds"]] == ["late", None]
+        assert (await picture(page))[1] == frame(1)
+
+
+async def test_nothing_is_encoded_while_nobody_watches(served: Served) -> None:
+    for number in range(10):
+        served.sink.show(frame(number))
+        await asyncio.sleep(0)
+    assert not served.sink.watched
+    assert (served.sink.frames_encoded, served.sink.bytes_sent) == (0, 0)
+    async with served.page() as page:
+        await picture(page)
+        assert served.sink.watched
+        assert served.sink.frames_encoded == 1
+        assert served.sink.bytes_sent > 0
+    await until(lambda: not served.sink.watched)
+
+
+async def test_the_first_page_wakes_the_panel_and_never_sees_what_was_on_before(
+    served: Served,
+) -> None:
+    def draw_soon() -> None:
+        asyncio.get_running_loop().call_later(0.05, served.sink.show, frame(2))
+
+    served.buttons.on_wake = draw_soon
+    async with served.page() as page:
+        assert (await picture(page))[1] == frame(2)
+    assert served.buttons.asked == [("wake",)]
+
+
+async def test_a_frame_is_encoded_once_for_all_pages(served: Served) -> None:
+    async with served.page() as first, served.page() as second:
+        assert await picture(first) == await picture(second)
+    assert served.sink.frames_encoded == 1
+
+
+async def test_a_page_gets_no_other_frame_before_it_drew_the_last_one(served: Served) -> None:
+    async with served.page() as page:
+        sequence, _ = await picture(page)
+        for number in range(2, 50):
+            served.sink.show(frame(number))
+            await asyncio.sleep(0)
+        await silence(page)
+        await ask(page, "drawn", sequence=sequence + 1000)
+        await silence(page)
+        await ask(page, "drawn", sequence=sequence)
+        assert (await picture(page))[1] == frame(49)
+
+
+async def test_a_page_that_draws_nothing_keeps_nobody_else_waiting(served: Served) -> None:
+    async with served.page() as slow, served.page() as page:
+        await picture(slow)
+        sequence, _ = await picture(page)
+        for number in range(2, 10):
+            await ask(page, "drawn", sequence=sequence)
+            served.sink.show(frame(number))
+            sequence, seen = await picture(page)
+            assert seen == frame(number)
+
+
+async def test_a_page_that_cannot_be_seen_does_not_watch(served: Served) -> None:
+    async with served.page() as page:
+        sequence, _ = await picture(page)
+        await ask(page, "drawn", sequence=sequence)
+        await ask(page, "watch", watching=False)
+        await until(lambda: not served.sink.watched)
+        served.sink.tell(replace(STATUS, paused=True))
+        served.sink.show(frame(2))
+        await silence(page)
+        served.buttons.on_wake = lambda: served.sink.show(frame(3))
+        await ask(page, "watch", watching=True)
+        assert (await text(page))["status"]["paused"] is True
+        assert (await picture(page))[1] == frame(3)
+
+
+async def test_the_time_goes_on_in_a_status_that_is_old(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elapsed_s = 0.0
+    monkeypatch.setattr(served.sink._clock, "monotonic_s", lambda: elapsed_s)
+    served.sink.tell(STATUS)
+    elapsed_s = 90.0
+    async with served.page() as page:
+        await text(page)
+        now = datetime.fromisoformat((await text(page))["status"]["now"])
+    assert now == T0 + timedelta(seconds=90)
+
+
+# From a page.
+
+
+async def test_the_buttons_reach_the_panel(served: Served) -> None:
+    async with served.page() as page:
+        await ask(page, "next")
+        await ask(page, "previous")
+        await ask(page, "pause")
+        await ask(page, "pin", name="clock")
+        await ask(page, "resize", width=256, height=64)
+        await until(lambda: len(served.buttons.pressed) == 5)
+    assert served.buttons.pressed == [
+        ("next",),
+        ("previous",),
+        ("pause", None),
+        ("pin", "clock"),
+        ("resize", 256, 64),
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "next",
+        "null",
+        "[]",
+        "[" * 4000,
+        '"next"',
+        "{}",
+        '{"do": null}',
+        '{"do": ["next"]}',
+        '{"do": "explode"}',
+        '{"do": "pin"}',
+        '{"do": "pin", "name": 7}',
+        '{"do": "pin", "name": "a page that is not there"}',
+        '{"do": "resize", "width": 64}',
+        '{"do": "resize", "width": 0, "height": 32}',
+        '{"do": "resize", "width": 64, "height": 513}',
+        '{"do": "resize", "width": 64.0, "height": 32}',
+        '{"do": "resize", "width": true, "height": true}',
+        '{"do": "resize", "width": 1e400, "height": 32}',
+        '{"do": "watch", "watching": "no"}',
+        b"\x00\x01",
+    ],
+)
+async def test_what_is_not_understood_is_ignored_and_noted_in_short(
+    served: Served, message: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with served.page() as page:
+            await page.send(message)
+            await ask(page, "next")
+            await until(lambda: bool(served.buttons.pressed))
+    assert served.buttons.pressed == [("next",)]
+    (note,) = [one.getMessage() for one in caplog.records if one.name == web.__name__]
+    assert len(note) < 160
+
+
+class Talker:
+    """A page that says these things and is gone."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    async def send_text(self, data: str) -> None: ...
+    async def send_bytes(self, data: bytes) -> None: ...
+    async def receive(self) -> Any:
+        if not self._said:
+            return {"type": "websocket.disconnect"}
+        return {"type": "websocket.receive", "text": self._said.pop(0)}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+COMMANDS = st.fixed_dictionaries(
+    {"do": st.sampled_from(["drawn", "watch", "pin", "resize"]) | JSON},
+    optional={key: JSON for key in ("sequence", "watching", "name", "width", "height")},
+)
+
+
+@given(st.lists(st.text() | (COMMANDS | JSON).map(json.dumps)))
+@settings(deadline=None)
+def test_nothing_that_is_said_breaks_the_sink(said: list[str]) -> None:
+    sink, buttons = BrowserSink(0), Buttons()
+    sink._remote = buttons
+    sink.tell(STATUS)
+    asyncio.run(sink.attend(Talker(said)))
+    assert not sink.watched
+    for what, *more in buttons.pressed:
+        assert what in {"next", "previous", "pause", "pin", "resize"}
+        if what == "resize":
+            assert all(type(side) is int and 1 <= side <= 512 for side in more)
+
+
+async def test_a_message_that_is_too_long_ends_that_page_only(served: Served) -> None:
+    async with served.page() as page, served.page() as other:
+        await page.send("x" * (webserver.LONGEST_COMMAND_BYTES + 1))
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await page.recv()
+        await ask(other, "next")
+        await until(lambda: served.buttons.pressed == [("next",)])
+
+
+# Over HTTP.
+
+
+async def test_the_page_comes_whole_from_here_and_may_take_nothing_from_elsewhere(
+    served: Served,
+) -> None:
+    for path, (_, media_type) in webserver.FILES.items():
+        status, headers, body = await served.get(path)
+        assert status == 200
+        assert headers["content-type"].startswith(media_type)
+        assert headers["content-security-policy"].startswith("default-src 'self';")
+        assert headers["x-content-type-options"] == "nosniff"
+        assert b"https://" not in body
+        assert b"http://" not in body.replace(b"http://www.w3.org/2000/svg", b"")
+    _, _, html = await served.get("/")
+    for inline in (b"<style", b"style=", b"onclick", b"<script>"):
+        assert inline not in html
+
+
+async def test_the_png_of_now(served: Served) -> None:
+    served.buttons.on_wake = lambda: served.sink.show(frame(9))
+    status, headers, body = await served.get("/now.png?look=raw")
+    assert (status, headers["content-type"]) == (200, "image/png")
+    assert opened(body) == frame(9)
+    _, _, body = await served.get("/now.png")
+    assert opened(body) == led.picture(frame(9), webserver.PICTURE_PITCH_PX)
+    assert not served.sink.watched
+
+
+def opened(png: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(png)) as picture:
+        return picture.convert("RGB")
+
+
+async def test_before_anything_was_shown_there_is_no_png_and_no_status() -> None:
+    async with running() as served:
+        assert [(await served.get(path))[0] for path in ("/now.png", "/status.json")] == [503, 503]
+
+
+async def test_the_status_can_be_asked_for(served: Served) -> None:
+    status, headers, body = await served.get("/status.json")
+    assert (status, headers["content-type"]) == (200, "application/json")
+    said = json.loads(body)
+    assert said["page"] == "moon"
+    assert said["feeds"][0]["dropped"] == 2
+
+
+@pytest.mark.parametrize("path", ["/", "/now.png", "/status.json", "/panel.js"])
+async def test_a_name_that_somebody_else_points_here_is_refused(served: Served, path: str) -> None:
+    status, _, body = await served.get(path, Host=f"evil.example:{served.port}")
+    assert status == 403
+    assert b"moon" not in body.lower()
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null"])
+async def test_a_page_from_elsewhere_is_refused(served: Served, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with served.page(origin=Origin(origin)):
+            pass
+    assert refusal.value.response.status_code == 403
+    assert not served.sink.watched
+
+
+async def test_a_page_of_ours_is_let_in(served: Served) -> None:
+    async with served.page(origin=Origin(f"http://127.0.0.1:{served.port}")) as page:
+        assert "look" in await text(page)
+
+
+# How it starts and ends.
+
+
+def test_only_loopback_is_offered() -> None:
+    with pytest.raises(ConfigError, match="loopback"):
+        BrowserSink(host="0.0.0.0")
+
+
+def test_there_is_no_address_before_it_runs() -> None:
+    with pytest.raises(RuntimeError):
+        _ = BrowserSink().url
+
+
+async def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as first:
+        monkeypatch.setattr(loopback, "USUAL_PORT", first.port)
+        async with running(BrowserSink()) as second:
+            assert first.port < second.port <= first.port + loopback.OTHER_PORTS
+            assert (await second.get("/"))[0] == 200
+
+
+async def test_a_port_that_is_taken_is_a_fault_of_the_configuration() -> None:
+    async with running() as first:
+        with pytest.raises(ConfigError, match=str(first.port)):
+            await BrowserSink(first.port).run(Buttons(), lambda: None)
+
+
+async def test_signals_stay_with_whoever_owns_the_process() -> None:
+    def mine(number: int, stack: object) -> None: ...
+
+    before = {one: signal.signal(one, mine) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        async with running() as served:
+            await served.get("/")
+            assert all(signal.getsignal(one) is mine for one in before)
+        assert all(signal.getsignal(one) is mine for one in before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def test_it_ends_at_once_though_sockets_are_open() -> None:
+    async with running() as served:
+        served.sink.show(frame(1))
+        pages = [await served.page() for _ in range(5)]
+        await picture(pages[0])
+        silent = socket.create_connection(("127.0.0.1", served.port))
+        deaf = await deafened(served)
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < 1.5
+    for page in pages:
+        await page.wait_closed()
+    silent.close()
+    deaf.close()
+
+
+async def deafened(served: Served) -> socket.socket:
+    """A page that never reads: so much is said to it that the sockets between are full."""
+    loop = asyncio.get_running_loop()
+    page = socket.socket()
+    page.setblocking(False)
+    page.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    await loop.sock_connect(page, ("127.0.0.1", served.port))
+    await loop.sock_sendall(
+        page,
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    )
+    await loop.sock_recv(page, 12)
+    said = served.sink.bytes_sent
+    long = replace(STATUS, remark="x" * 1_000_000)
+    for _ in range(100):
+        served.sink.tell(long)
+        await asyncio.sleep(0.005)
+        if served.sink.bytes_sent == said:
+            return page
+        said = served.sink.bytes_sent
+    raise AssertionError("the page takes everything")

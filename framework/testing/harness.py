@@ -1,0 +1,124 @@
+"""``Harness``: services and pages together in a test, without a server, a network or a clock."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from framework.display import DisplayBase
+from framework.errors import Unavailable
+from framework.publisher import Publisher
+from framework.server import ServerBase
+from framework.testing.bus import MemoryBus
+from framework.testing.clock import FakeClock, settle
+from framework.update import Freshness, Update, Values
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+M = TypeVar("M", bound=Values)
+Service = ServerBase[Any, Any]
+Page = DisplayBase[Any]
+
+
+class Harness:
+    """Runs services and pages on a bus in memory, at a time that only you move::
+
+    async with Harness(TideServer(config=...), TidePage(config=Config()), now=T0) as h:
+        await h.fetch()
+        await h.advance(hours=2)
+        assert h.freshness(TidePage) is Freshness.EXPIRED
+    """
+
+    def __init__(self, *parts: Service | Page, now: datetime) -> None:
+        """``now``: aware; the bus's time when the test begins."""
+        self.time = FakeClock(now)
+        self.bus = MemoryBus(self.time)
+        self.unavailable: str | None = None
+        """Why the last ``fetch`` got nothing, if it raised ``Unavailable``."""
+        self._publishers: dict[str, tuple[Service, Publisher[Any]]] = {}
+        self._pages: list[Page] = []
+        for part in parts:
+            if isinstance(part, ServerBase):
+                self._publishers[part.name] = (part, part.publisher(self.bus))
+            else:
+                part.on(self.time)
+                self._pages.append(part)
+        self._following: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        names = {one.name for page in self._pages for one in page.following.values()}
+        following = self.bus.follow(sorted(names), self._deliver, lambda _: None)
+        self._following = asyncio.ensure_future(following)
+        for _, publisher in self._publishers.values():
+            await publisher.meet(timedelta(0))
+        await settle()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._following
+
+    def _deliver(self, name: str, posted: Any) -> None:
+        for page in self._pages:
+            for one in page.following.values():
+                if one.name == name:
+                    one.take(posted)
+
+    async def fetch(self, service: str | None = None) -> None:
+        """Let every service (or the one of that name) fetch and publish once.
+
+        ``Unavailable`` and timeouts are what a service lives with: see ``unavailable``. Anything
+        else that ``fetch`` raises is a bug, and is raised here.
+        """
+        self.unavailable = None
+        for name, (server, publisher) in self._publishers.items():
+            if service not in (None, name):
+                continue
+            try:
+                await server.attempt(publisher)
+            except Unavailable as unavailable:
+                self.unavailable = str(unavailable)
+
+    async def advance(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Move the bus's time. Nothing fetches but ``fetch``."""
+        await self.time.advance(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
+
+    def published(self, model: type[M], service: str | None = None) -> Update[M] | None:
+        """The last update of that type that its service (or the one of that name) published."""
+        name = (service or model.__name__).lower()
+        held: Update[M] | None = self._publishers[name][1].held
+        return held
+
+    def freshness(self, page: type[Page] | str) -> Freshness:
+        """How old this page (its class or its name) is now."""
+        return self.page(page).freshness()
+
+    def image(self, page: type[Page] | str, size: tuple[int, int] = (128, 64)) -> Image.Image:
+        """What a panel of that size would show of this page, with what the framework says of its
+        age. What ``draw`` raises is raised here, drawing outside the canvas too. Needs Pillow.
+        """
+        from framework.panel.stage import Stage
+
+        width, height = size
+        return Stage(self.page(page), strict=True).frame(self.time, width, height, 3.0).image
+
+    def page(self, page: type[Page] | str) -> Page:
+        """The page of that class or name."""
+        for one in self._pages:
+            if one.name == page or type(one) is page:
+                return one
+        wanted = page if isinstance(page, str) else page.__name__
+        raise LookupError(f"no page {wanted} here: {[one.name for one in self._pages]}")

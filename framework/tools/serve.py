@@ -1,0 +1,49 @@
+"""``matrix serve``: services in one process, each isolated from the others' failures."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from framework.errors import ConfigError
+from framework.process import configure_logging, exit_status
+from framework.project import Project
+from framework.server import ServerBase
+from framework.tools.instances import make_services, service_entries
+from framework.tools.options import LogLevelOption
+
+
+def serve(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TARGET]...",
+            help="A service by its entry point (moon), as module:Class (tide:TideServer), or by "
+            "its name in matrix.toml. Default: all [[service]] entries there.",
+        ),
+    ] = None,
+    log_level: LogLevelOption = "info",
+) -> None:
+    """Run services: fetch on a schedule and publish, until Ctrl-C or SIGTERM."""
+    configure_logging(log_level)
+    project = Project.find(os.environ, Path.cwd())
+    services = make_services(service_entries(project, targets or []))
+    if not services:
+        raise ConfigError(
+            "nothing to serve: name a TARGET (matrix list shows them), or add [[service]] entries "
+            "to matrix.toml"
+        )
+    sys.exit(exit_status(lambda: serve_all(services)))
+
+
+async def serve_all(services: Sequence[ServerBase[Any, Any]]) -> None:
+    """Each on a bus of its own, until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        for service in services:
+            tasks.create_task(service.serve())

@@ -1,0 +1,39 @@
+"""Run every bench and print its figures. Only a figure that is missing is a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+
+from tests.bench import browser, latency, quiet, start
+from tests.bench.figures import Figure
+
+BENCHES: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
+    "from publish to frame": latency.publish_to_frame,
+    "from publish to the screen": browser.publish_to_dot,
+    "a still page that nobody watches": quiet.still,
+    "a clock that changes each second": quiet.ticking,
+    "python -m services.moon": start.moon,
+}
+
+
+def main() -> int:
+    failed = 0
+    for title, bench in BENCHES.items():
+        print(f"\n{title}", flush=True)
+        try:
+            figures = asyncio.run(bench())
+        except Exception:
+            traceback.print_exc()
+            print("  NO FIGURE")
+            failed += 1
+        else:
+            for figure in figures:
+                print(figure, flush=True)
+    print(f"\n{len(BENCHES) - failed} of {len(BENCHES)} benches gave their figures")
+    return 1 if failed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,34 @@
+"""From a service's publish to the frame that a sink is handed, over a real Valkey server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from PIL import Image
+
+from tests.bench import parts
+from tests.bench.figures import Figure, spread
+
+SAMPLES = 500
+
+
+async def publish_to_frame() -> list[Figure]:
+    samples_ms: list[float] = []
+    shown = asyncio.Event()
+
+    def note(frame: Image.Image) -> None:
+        shown.set()
+
+    with parts.server_url() as url:
+        async with parts.showing(url, parts.page(), parts.Noting(note)) as bus:
+            await bus.snapshot("level")
+            for number in range(SAMPLES + 20):
+                shown.clear()
+                posted = parts.level(number, bus.time.now())
+                began = time.perf_counter()
+                await bus.publish("level", posted)
+                async with asyncio.timeout(5):
+                    await shown.wait()
+                samples_ms.append((time.perf_counter() - began) * 1e3)
+    return spread("publish -> frame", samples_ms[20:], p50=3, p99=15)

@@ -346,8 +346,8 @@ class RedisBus:
                 "driver_info": None,
                 # Who calls tries again, and knows when; redis-py would try for minutes.
                 "retry": Retry(NoBackoff(), 0),
-                # The limit is `_ask`'s. A socket_timeout of redis-py's is asyncio.wait_for's, which
-                # swallows a cancellation on Python 3.11 (python/cpython#86296).
+                # `_ask` limits it. With a socket_timeout redis-py sends through asyncio.wait_for,
+                # which on Python 3.11 may swallow a cancellation.
                 "socket_timeout": None,
                 "socket_connect_timeout": self._timeout_s,
             }

@@ -10,17 +10,17 @@ and colours have modules of their own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageDraw
 
 from framework.colours import RGB, Colour, rgb
 from framework.fonts import FIXED_5X8, JERSEY_10, JERSEY_15, JERSEY_20, JERSEY_25, TINY5, Font
 from framework.fonts.setting import scroll, shortened, wrapped
 from framework.icons import icon_image
+from framework.sheet import Box, Layer, Motion, Sheet
 
 Tier: TypeAlias = Literal["S", "M", "L"]
 Role: TypeAlias = Literal["auto", "hero", "title", "body", "caption"]
@@ -28,7 +28,6 @@ Align: TypeAlias = Literal["left", "center", "right"]
 Valign: TypeAlias = Literal["top", "middle", "bottom"]
 Overflow: TypeAlias = Literal["ellipsis", "scroll", "wrap", "clip"]
 Fit: TypeAlias = Literal["contain", "cover", "exact"]
-Box: TypeAlias = tuple[int, int, int, int]
 
 MARGIN: dict[Tier, int] = {"S": 1, "M": 4, "L": 4}
 GAP: dict[Tier, int] = {"S": 2, "M": 4, "L": 4}
@@ -61,84 +60,7 @@ _FONTS: dict[Tier, dict[Role, tuple[Font, ...]]] = {
         "caption": (FIXED_5X8,),
     },
 }
-"""Largest first: the first that fits is taken. A hero steps down, because half a number is a lie."""
-
-
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """What a drawn page does by itself. Seconds count from when the page came on."""
-
-    next_change_s: float | None = None
-    """When the picture would next change: draw again then. None: it stands still."""
-    ends_at_s: float | None = None
-    """When all that scrolls has been shown once to its end. None: nothing scrolls."""
-
-
-class _Sheet:
-    """The picture that all canvases of one page share."""
-
-    def __init__(self, width: int, height: int, elapsed_s: float, strict: bool) -> None:
-        self.image = Image.new("RGB", (width, height))
-        self.elapsed_s = elapsed_s
-        self.strict = strict
-        self.motion = Motion()
-        self._layers: list[_Layer] = []
-
-    def layer(self, box: Box) -> _Layer:
-        self._layers.append(_Layer(self.image, box))
-        return self._layers[-1]
-
-    @contextmanager
-    def painting(self) -> Iterator[Image.Image]:
-        """The image, for one stroke; before and after it the layers agree with it."""
-        self.merge()
-        yield self.image
-        for layer in self._layers:
-            layer.pull()
-
-    def merge(self) -> Image.Image:
-        for layer in self._layers:
-            layer.push()
-        return self.image
-
-    def moves(self, next_change_s: float, ends_at_s: float) -> None:
-        soonest, last = self.motion.next_change_s, self.motion.ends_at_s
-        self.motion = Motion(
-            next_change_s if soonest is None else min(soonest, next_change_s),
-            ends_at_s if last is None else max(last, ends_at_s),
-        )
-
-
-class _Layer:
-    """A region's own image for ``image_draw``: Pillow draws on whole images only.
-
-    What was drawn there since the last look is copied to the sheet, dot by dot.
-    """
-
-    def __init__(self, sheet: Image.Image, box: Box) -> None:
-        self._sheet = sheet
-        self._box = box
-        self._seen = sheet.crop(box)
-        self._image = self._seen.copy()
-        self.draw = ImageDraw.Draw(self._image)
-        self.draw.fontmode = "1"
-
-    def push(self) -> None:
-        changed = ImageChops.difference(self._image, self._seen)
-        if changed.getbbox():
-            self._sheet.paste(self._image, self._box, _any_channel(changed))
-            self._seen = self._image.copy()
-
-    def pull(self) -> None:
-        self._seen = self._sheet.crop(self._box)
-        self._image.paste(self._seen)
-
-
-def _any_channel(image: Image.Image) -> Image.Image:
-    """255 where any channel is not 0."""
-    red, green, blue = image.split()
-    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    return most.point([0] + [255] * 255)
+"""Largest first: the first that fits is taken. A hero steps down: half a number would be a lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +79,14 @@ class Canvas:
     region takes every call and shows nothing.
     """
 
-    def __init__(self, sheet: _Sheet, box: Box, tier: Tier) -> None:
+    def __init__(self, sheet: Sheet, box: Box, tier: Tier) -> None:
         self._sheet = sheet
         self._box = box
         self.width = box[2] - box[0]
         self.height = box[3] - box[1]
         self.tier: Tier = tier
         """By the height of the panel: S below 48 rows, M below 96, L. Sets fonts and margins."""
-        self._layer: _Layer | None = None
+        self._layer: Layer | None = None
 
     @classmethod
     def blank(
@@ -172,7 +94,7 @@ class Canvas:
     ) -> Canvas:
         """A dark panel. ``elapsed_s``: since the page came on; what scrolls goes by it.
         ``strict``: drawing outside a region raises ``ValueError`` instead of being cut off."""
-        sheet = _Sheet(width, height, elapsed_s, strict)
+        sheet = Sheet(width, height, elapsed_s, strict)
         return cls(sheet, (0, 0, width, height), tier_of(height))
 
     @property
@@ -264,8 +186,8 @@ class Canvas:
         ``role`` chooses the font: hero title body caption; ``auto`` is the largest that fits. A
         hero that is too wide steps down to a smaller font. Captions are set in capitals.
         ``alt``: shorter spellings, tried in turn before anything is left out.
-        ``overflow``, when no spelling fits: end it with an ellipsis; ``scroll`` it from when the page came on;
-        ``wrap`` it over as many lines as fit; or ``clip`` it at the edge.
+        ``overflow``, when no spelling fits: end it with an ellipsis; ``scroll`` it, from when the
+        page came on; ``wrap`` it over as many lines as fit; or ``clip`` it at the edge.
         ``tabular``: every digit as wide as the widest, for what ticks.
         """
         spellings = [s.upper(), *map(str.upper, alt)] if role == "caption" else [s, *alt]
@@ -273,14 +195,15 @@ class Canvas:
         if not fonts or not self.width:
             return
         style = _Style(rgb(color), align, valign, tabular)
+        if overflow == "wrap":
+            self._wrapped(fonts, spellings, style)
+            return
         for font in fonts:
             for spelling in spellings:
                 if font.width(spelling, tabular=tabular) <= self.width:
                     self._lines(font, [spelling], style)
                     return
-        if overflow == "wrap":
-            self._wrapped(fonts, spellings[0], style)
-        elif overflow == "scroll":
+        if overflow == "scroll":
             self._scrolled(fonts[0], spellings[0], style)
         elif overflow == "clip":
             self._lines(fonts[-1], [spellings[-1]], style)
@@ -306,9 +229,9 @@ class Canvas:
         Without room for both the value stays alone.
         """
         font = _FONTS[self.tier]["body"][0]
-        base = (self.height - font.cap) // 2 + font.cap
-        if base > self.height:
+        if self.height < font.cap:
             return
+        base = (self.height - font.cap) // 2 + font.cap
         room = self.width - font.width(value, tabular=True) - GAP[self.tier]
         caption = _FONTS[self.tier]["caption"][0]
         line = self._part(0, 0, self.width, base)
@@ -328,16 +251,18 @@ class Canvas:
             x = {"left": 0, "center": spare // 2, "right": spare}[style.align]
             self._write(font, text, x, number * font.pitch, block, style)
 
-    def _wrapped(self, fonts: Sequence[Font], text: str, style: _Style) -> None:
+    def _wrapped(self, fonts: Sequence[Font], spellings: Sequence[str], style: _Style) -> None:
         for font in fonts:
-            lines = wrapped(font, text, self.width, tabular=style.tabular)
             most = 1 + (self.height - font.cap) // font.pitch
-            if len(lines) <= most:
-                break
-        else:
-            rest = " ".join(lines[most - 1 :])
-            lines = [*lines[: most - 1], shortened(font, rest, self.width, tabular=style.tabular)]
-        self._lines(font, lines, style)
+            for text in spellings:
+                lines = wrapped(font, text, self.width, tabular=style.tabular)
+                widest = max(font.width(line, tabular=style.tabular) for line in lines)
+                if len(lines) <= most and widest <= self.width:
+                    self._lines(font, lines, style)
+                    return
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+        short = [shortened(font, line, self.width, tabular=style.tabular) for line in lines]
+        self._lines(font, short, style)
 
     def _scrolled(self, font: Font, text: str, style: _Style) -> None:
         travel = font.width(text, tabular=style.tabular) - self.width
@@ -375,8 +300,8 @@ class Canvas:
         self._stamp(art.convert("RGB") if color is None else rgb(color), mask, x, y)
 
     def image(self, img: Image.Image, fit: Fit = "contain") -> None:
-        """A picture in the middle: ``contain`` shows all of it, ``cover`` leaves no dot of the region
-        dark, ``exact`` does not scale. Transparency shows what lies below."""
+        """A picture in the middle: ``contain`` shows all of it, ``cover`` fills the region with it,
+        ``exact`` does not scale it. Where it is transparent, what lies below shows."""
         if not self.width or not self.height or not img.width or not img.height:
             return
         if fit != "exact":
@@ -407,7 +332,6 @@ class Canvas:
             return
         low, span = min(known), max(known) - min(known)
         last = max(1, len(values) - 1)
-        # Twice the resolution would blur a line one dot thick: whole dots only.
         points = [
             None
             if value is None
@@ -477,9 +401,8 @@ class Canvas:
         return Canvas(self._sheet, (x0, y0, max(x0, x1), max(y0, y1)), self.tier)
 
     def _check(self, x0: float, y0: float, x1: float, y1: float, what: str) -> None:
-        if self._sheet.strict and not (
-            x0 >= 0 and y0 >= 0 and x1 <= self.width and y1 <= self.height
-        ):
+        inside = x0 >= 0 and y0 >= 0 and x1 <= self.width and y1 <= self.height
+        if self._sheet.strict and self.width and self.height and not inside:
             raise ValueError(
                 f"{what} reaches from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}), outside its region of "
                 f"{self.width}x{self.height}"

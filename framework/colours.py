@@ -3,7 +3,7 @@ brightest channel, because a panel loses it at night."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TypeAlias
@@ -50,6 +50,7 @@ def rgb(colour: Colour) -> RGB:
                 f"{', '.join(COLOURS)}"
             )
         return COLOURS[colour]
-    if len(colour) != 3 or not all(0 <= channel <= 255 for channel in colour):
+    channels: Sequence[int] = colour
+    if len(channels) != 3 or not all(0 <= channel <= 255 for channel in channels):
         raise ValueError(f"a colour is a name or three numbers from 0 to 255, not {colour!r}")
     return colour

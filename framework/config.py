@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from difflib import get_close_matches
@@ -541,7 +542,10 @@ def load(
 
 
 def describe(cls: type[Config], name: str, sources: Sources) -> list[Description]:
-    """What ``cls`` declares and where each value would come from now; nothing is validated."""
+    """What ``cls`` declares and where each value would come from now; nothing is validated.
+
+    Whoever does not want the secrets to be read for it gives ``sources`` without them.
+    """
     origins = _gather(cls, check_name(name, cls), sources, {}).origins
     return [
         Description(
@@ -938,7 +942,7 @@ def _in_words(who: _Instance, origins: Mapping[str, Origin], error: ErrorDetails
     elif len(path) < len(loc):
         what = f"is not a valid {path[-1].type_text}" if path else "is not declared"
     elif kind in _WORDS:
-        what = _WORDS[kind].format_map(context)
+        what = _WORDS[kind].format_map(defaultdict(lambda: "what its class says", context))
     elif kind in ("value_error", "assertion_error"):
         what = "is refused by the class's own check"
     else:

@@ -29,14 +29,11 @@ FINISH_S = 5.0
 class Publisher(Generic[V]):
     """One service's side of the bus."""
 
-    def __init__(
-        self, name: str, model: type[V], bus: Bus, log: logging.Logger, *, keep_s: float = KEEP_S
-    ) -> None:
+    def __init__(self, name: str, model: type[V], bus: Bus, log: logging.Logger) -> None:
         self._name = name
         self._model = model
         self._bus = bus
         self._log = log
-        self._keep_s = keep_s
         self._outage = Outage(log, "publishing")
         self.held: Update[V] | None = None
         """The last good update, whether or not the bus has it."""
@@ -108,7 +105,7 @@ class Publisher(Generic[V]):
     async def keep(self) -> NoReturn:
         """Every 10 s: if the bus lost our last good update, write it again, with its own times."""
         while True:
-            await self._pause(AWAY_S if self._outage.failures else self._keep_s)
+            await self._pause(AWAY_S if self._outage.failures else KEEP_S)
             try:
                 stored = await self._bus.snapshot(self._name)
             except BusUnavailable as away:

@@ -121,10 +121,10 @@ def when(event: datetime | None, now: datetime) -> str:
     """A time within a day, else a date, in the zone of ``now``."""
     if event is None:
         return "–"
-    event = event.astimezone(now.tzinfo)
+    local = event.astimezone(now.tzinfo)
     if event - now > timedelta(hours=24):
-        return f"{event.day} {MONTHS[event.month - 1]}"
-    return f"{event:%H:%M}"
+        return f"{local.day} {MONTHS[local.month - 1]}"
+    return f"{local:%H:%M}"
 
 
 def days_until(event: datetime, now: datetime) -> str:
@@ -133,7 +133,7 @@ def days_until(event: datetime, now: datetime) -> str:
     return "today" if days < 1 else "1 day" if days == 1 else f"{days} days"
 
 
-# The picture. Pillow computes it on whole images: a loop over dots would take a hundred times longer.
+# The picture. Pillow computes on whole images: a loop over dots would take a hundred times longer.
 
 FINER = 6
 """It is drawn this many times larger and reduced, for a soft edge."""
@@ -155,8 +155,8 @@ SEAS = (
 
 @lru_cache(maxsize=16)
 def moon_image(diameter: int, lit_percent: int, tilt_deg: int, north_deg: int) -> Image.Image:
-    """The Moon, mode RGB. ``tilt_deg``: where the middle of the bright limb is, ``north_deg``: where
-    the Moon's own north is; both anticlockwise from the top."""
+    """The Moon, mode RGB. Anticlockwise from the top: ``tilt_deg`` is where the middle of the bright
+    limb is, ``north_deg`` where the Moon's own north is."""
     lit, tilt = lit_percent / 100, math.radians(tilt_deg)
     sideways, ahead = 2 * math.sqrt(lit * (1 - lit)), 2 * lit - 1
     to_sun = (-math.sin(tilt) * sideways, -math.cos(tilt) * sideways, ahead)

@@ -1,13 +1,16 @@
-"""Real servers for the tests: Valkey from its wheel, and Redis where the machine has one."""
+"""Real servers for the tests (Valkey from its wheel, Redis where there is one), and who follows."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +18,8 @@ from typing import Any
 
 import pytest
 import redis
+
+from framework.bus import Bus, Posted
 
 _START_S = 10.0
 
@@ -78,6 +83,60 @@ class Server:
             return bool(self.command("PING"))
         except redis.ConnectionError:
             return False
+
+
+class Watcher:
+    """What one follower was told."""
+
+    def __init__(self) -> None:
+        self.delivered: list[tuple[str, Posted]] = []
+        self.connected: list[bool] = []
+        self._told = asyncio.Event()
+
+    def deliver(self, name: str, posted: Posted) -> None:
+        self.delivered.append((name, posted))
+        self._told.set()
+
+    def connect(self, connected: bool) -> None:
+        self.connected.append(connected)
+        self._told.set()
+
+    async def until(self, there: Callable[[], bool], *, limit_s: float = 5) -> None:
+        """Wait for what it is told; whether it came is for the test to assert."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not there():
+                    self._told.clear()
+                    await self._told.wait()
+
+    async def until_connected(self, *expected: bool, limit_s: float = 5) -> None:
+        await self.until(lambda: len(self.connected) >= len(expected), limit_s=limit_s)
+        assert self.connected == list(expected)
+
+    async def until_delivered(self, *expected: tuple[str, Posted], limit_s: float = 5) -> None:
+        await self.until(lambda: len(self.delivered) >= len(expected), limit_s=limit_s)
+        assert self.delivered == list(expected)
+
+
+@pytest.fixture
+async def watch() -> AsyncIterator[Callable[..., Awaitable[Watcher]]]:
+    """``await watch(bus, "tide")`` follows; it returns when told whether it is connected."""
+    async with AsyncExitStack() as stack:
+
+        async def start(bus: Bus, *names: str) -> Watcher:
+            watcher = Watcher()
+            following = asyncio.create_task(bus.follow(names, watcher.deliver, watcher.connect))
+            stack.push_async_callback(_cancelled, following)
+            await watcher.until(lambda: bool(watcher.connected))
+            return watcher
+
+        yield start
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _binary(kind: str) -> Path:

@@ -1,8 +1,8 @@
 """The pixel fonts: a line of text in, a mask of dots out.
 
 Each font is drawn at the one size at which its pixels fall on the panel's, or at a whole multiple,
-without anti-aliasing. A character that a font lacks comes from misc-fixed 5x8, then it is a "?": never a
-box. Which font serves which purpose on which panel is decided in ``canvas``.
+without anti-aliasing. A character that a font lacks comes from misc-fixed 5x8; one that this lacks
+too is a "?", never a box. Which font serves which purpose on which panel is decided in ``canvas``.
 
 Files are read on first use. Where they come from, and under which licence, is in README.md.
 """

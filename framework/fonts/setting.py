@@ -23,9 +23,9 @@ def shortened(font: Font, text: str, width: int, *, tabular: bool = False) -> st
 
 
 def wrapped(font: Font, text: str, width: int, *, tabular: bool = False) -> list[str]:
-    """``text`` broken at spaces, and at its own line ends. A word wider than ``width`` is shortened."""
+    """``text`` broken at spaces and at its own line ends; a word may still be wider than that."""
     lines = []
-    for paragraph in text.splitlines():
+    for paragraph in text.splitlines() or [""]:
         line = ""
         for word in paragraph.split():
             longer = f"{line} {word}" if line else word
@@ -34,7 +34,7 @@ def wrapped(font: Font, text: str, width: int, *, tabular: bool = False) -> list
                 longer = word
             line = longer
         lines.append(line)
-    return [shortened(font, line, width, tabular=tabular) for line in lines]
+    return lines
 
 
 def scroll(
@@ -45,9 +45,8 @@ def scroll(
     It waits, moves by whole dots to its end, waits, and begins again.
     """
     ends_at_s = pause_s + travel_px / px_per_s + pause_s
-    rounds = math.floor((elapsed_s + _EPSILON) / ends_at_s)
-    began_s = rounds * ends_at_s
-    steps = math.floor((elapsed_s - began_s - pause_s + _EPSILON) * px_per_s + _EPSILON)
+    began_s = math.floor(elapsed_s / ends_at_s + _EPSILON) * ends_at_s
+    steps = math.floor((elapsed_s - began_s - pause_s) * px_per_s + _EPSILON)
     moved = min(max(steps, 0), travel_px)
     if moved == travel_px:
         return moved, began_s + ends_at_s, ends_at_s

@@ -119,9 +119,10 @@ class BrowserSink:
         return any(viewer.watching for viewer in self._viewers)
 
     def show(self, frame: Image.Image) -> None:
-        self._frame = frame
-        self._encoded = None
-        self._sequence = (self._sequence + 1) % 2**32
+        if frame is not self._frame:  # the same again: the panel was woken, and nothing changed
+            self._frame = frame
+            self._encoded = None
+            self._sequence = (self._sequence + 1) % 2**32
         self._current.set()
         self._announce()
 

@@ -116,6 +116,11 @@ class _Server(uvicorn.Server):
         await self.on_tick(0)  # makes the headers that every response has
         await self.ending.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()  # it did not read what was sent, and would be kept for it
+
 
 class _Guard:
     """Turns away what no page of ours asked for, before anything else sees it."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -16,6 +15,11 @@ from framework.bustime import from_us, to_us
 from framework.errors import BusUnavailable
 from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock
+
+if TYPE_CHECKING:
+    from tests.conftest import Server, Watcher
+
+    Watch = Callable[..., Awaitable[Watcher]]
 
 SECOND = 1_000_000
 
@@ -65,15 +69,8 @@ class RedisWorld:
         self._command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
-class RealServer(Protocol):
-    """As tests/conftest.py makes it."""
-
-    url: str
-    command: Callable[..., object]
-
-
 @pytest.fixture(params=["memory", "valkey", "redis"])
-def world(request: pytest.FixtureRequest, server_of: Callable[[str], RealServer]) -> World:
+def world(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> World:
     if request.param == "memory":
         return MemoryWorld()
     server = server_of(request.param)
@@ -85,50 +82,6 @@ async def bus(world: World) -> AsyncIterator[Bus]:
     bus = world.bus()
     yield bus
     await bus.close()
-
-
-class Watcher:
-    """What one follower was told."""
-
-    def __init__(self) -> None:
-        self.delivered: list[tuple[str, Posted]] = []
-        self.connected: list[bool] = []
-
-    def deliver(self, name: str, posted: Posted) -> None:
-        self.delivered.append((name, posted))
-
-    async def until(self, *expected: tuple[str, Posted]) -> None:
-        """Wait until exactly these were delivered, in this order."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                while len(self.delivered) < len(expected):
-                    await asyncio.sleep(0.005)
-        assert self.delivered == list(expected)
-
-
-@pytest.fixture
-async def watch(world: World) -> AsyncIterator[Callable[..., Awaitable[Watcher]]]:
-    """Follows names with a bus of its own; returns when it is connected."""
-    buses, tasks = [], []
-
-    async def start(*names: str) -> Watcher:
-        watcher = Watcher()
-        bus = world.bus()
-        follow = bus.follow(names, watcher.deliver, watcher.connected.append)
-        buses.append(bus)
-        tasks.append(asyncio.create_task(follow))
-        async with asyncio.timeout(5):
-            while not watcher.connected:
-                await asyncio.sleep(0.005)
-        return watcher
-
-    yield start
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    for bus in buses:
-        await bus.close()
 
 
 def post(updated_us: int, height: float = 1.5) -> Posted:
@@ -224,86 +177,80 @@ async def test_what_is_held_from_the_future_is_no_excuse(bus: Bus, world: World)
     assert await bus.publish("tide", post(us)) == Receipt(Outcome.AHEAD, us)
 
 
-async def test_a_follower_first_gets_what_is_held(
-    bus: Bus, watch: Callable[..., Awaitable[Watcher]]
-) -> None:
+async def test_a_follower_first_gets_what_is_held(bus: Bus, watch: Watch) -> None:
     us = await now_us(bus)
     await bus.publish("tide", post(us))
 
-    watcher = await watch("tide", "moon")
+    watcher = await watch(bus, "tide", "moon")
 
-    await watcher.until(("tide", post(us)))
+    await watcher.until_delivered(("tide", post(us)))
     assert watcher.connected == [True]
 
 
-async def test_a_follower_gets_what_is_published(
-    bus: Bus, watch: Callable[..., Awaitable[Watcher]]
-) -> None:
+async def test_a_follower_gets_what_is_published(bus: Bus, watch: Watch) -> None:
     us = await now_us(bus)
-    watcher = await watch("tide", "moon")
+    watcher = await watch(bus, "tide", "moon")
     for name, later_us in (("tide", 0), ("sun", 1), ("moon", 2), ("tide", 3)):
         await bus.publish(name, post(us + later_us))
 
-    await watcher.until(("tide", post(us)), ("moon", post(us + 2)), ("tide", post(us + 3)))
+    await watcher.until_delivered(
+        ("tide", post(us)), ("moon", post(us + 2)), ("tide", post(us + 3))
+    )
 
 
-async def test_every_follower_gets_it(bus: Bus, watch: Callable[..., Awaitable[Watcher]]) -> None:
+async def test_every_follower_gets_it(bus: Bus, watch: Watch) -> None:
     us = await now_us(bus)
-    watchers = [await watch("tide"), await watch("tide")]
+    watchers = [await watch(bus, "tide"), await watch(bus, "tide")]
     await bus.publish("tide", post(us))
 
     for watcher in watchers:
-        await watcher.until(("tide", post(us)))
+        await watcher.until_delivered(("tide", post(us)))
 
 
-async def test_a_follower_never_goes_back(
-    bus: Bus, world: World, watch: Callable[..., Awaitable[Watcher]]
-) -> None:
+async def test_a_follower_never_goes_back(bus: Bus, world: World, watch: Watch) -> None:
     """The server came back empty, and a slow old service is the first to publish."""
     us = await now_us(bus)
-    watcher = await watch("tide")
+    watcher = await watch(bus, "tide")
     await bus.publish("tide", post(us))
-    await watcher.until(("tide", post(us)))
+    await watcher.until_delivered(("tide", post(us)))
 
     world.empty()
     assert (await bus.publish("tide", post(us - SECOND))).outcome is Outcome.ARRIVED
     await bus.publish("tide", post(us + 1))
 
-    await watcher.until(("tide", post(us)), ("tide", post(us + 1)))
+    await watcher.until_delivered(("tide", post(us)), ("tide", post(us + 1)))
 
 
-async def test_what_is_announced_but_no_news_is_not_delivered(
-    bus: Bus, watch: Callable[..., Awaitable[Watcher]]
-) -> None:
+async def test_what_is_announced_but_no_news_is_not_delivered(bus: Bus, watch: Watch) -> None:
     us = await now_us(bus)
-    watcher = await watch("tide")
+    watcher = await watch(bus, "tide")
     for later_us in (0, 0, -1, 1):
         await bus.publish("tide", post(us + later_us))
 
-    await watcher.until(("tide", post(us)), ("tide", post(us + 1)))
+    await watcher.until_delivered(("tide", post(us)), ("tide", post(us + 1)))
 
 
 async def test_a_follower_that_was_given_the_future_takes_the_present(
-    bus: Bus, world: World, watch: Callable[..., Awaitable[Watcher]]
+    bus: Bus, world: World, watch: Watch
 ) -> None:
     us = await now_us(bus)
     future_us = us + 86_400 * SECOND
     world.put("tide", future_us, post(future_us).body)
-    watcher = await watch("tide")
+    watcher = await watch(bus, "tide")
     await bus.publish("tide", post(us))
 
-    await watcher.until(("tide", post(future_us)), ("tide", post(us)))
+    await watcher.until_delivered(("tide", post(future_us)), ("tide", post(us)))
 
 
 async def test_a_broken_connection_is_mended_in_silence(
-    bus: Bus, world: World, watch: Callable[..., Awaitable[Watcher]]
+    bus: Bus, world: World, watch: Watch
 ) -> None:
     us = await now_us(bus)
-    watcher = await watch("tide")
+    watcher = await watch(bus, "tide")
     world.cut()
     await bus.publish("tide", post(us))
 
-    await watcher.until(("tide", post(us)))
+    await watcher.until_delivered(("tide", post(us)))
     assert watcher.connected == [True]
 
 
@@ -338,12 +285,8 @@ def memory(clock: FakeClock) -> MemoryBus:
 
 
 @pytest.fixture
-async def watcher(memory: MemoryBus, clock: FakeClock) -> AsyncIterator[Watcher]:
-    watcher = Watcher()
-    task = asyncio.create_task(memory.follow(["tide"], watcher.deliver, watcher.connected.append))
-    await clock.advance(timedelta())
-    yield watcher
-    task.cancel()
+async def watcher(memory: MemoryBus, watch: Watch) -> Watcher:
+    return await watch(memory, "tide")
 
 
 def seen(watcher: Watcher) -> list[int]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from framework.config import Config, Loaded, Place, Sources, describe, load
 from framework.errors import ConfigError
@@ -460,6 +461,7 @@ class Leaky(Config):
     a: str = ""
     b: str = ""
     c: str = ""
+    f: str = ""
     d: dict[str, int] = Field(default_factory=dict)
     e: Gauge | Level | None = None
     s: SecretStr = SecretStr("")
@@ -475,6 +477,13 @@ class Leaky(Config):
     @classmethod
     def asserts(cls, value: str) -> str:
         assert not value, value
+        return value
+
+    @field_validator("f")
+    @classmethod
+    def borrows(cls, value: str) -> str:
+        if value:
+            raise PydanticCustomError("string_too_short", "{value} is short", {"value": value})
         return value
 
     @model_validator(mode="after")
@@ -496,7 +505,7 @@ def check_nothing_leaks(error: ConfigError, marker: str) -> None:
         frame = frame.tb_next
 
 
-@pytest.mark.parametrize("name", ["A", "B", "C", "S", "D", "E", "NONE"])
+@pytest.mark.parametrize("name", ["A", "B", "C", "F", "S", "D", "E", "NONE"])
 @pytest.mark.parametrize("value", ["MARKER", '{"MARKER": "MARKER"}', '["MARKER"'])
 def test_errors_hold_no_value(name: str, value: str) -> None:
     environ = {f"MATRIX_LEAKY__{name}": value, "MATRIX_UNITS": "MARKER"}
@@ -520,7 +529,22 @@ def test_sources_do_not_show_what_they_hold() -> None:
 
 
 MARKER = "sEcReT-7f3a"
-NAMES = ["a", "b", "c", "d", "e", "s", "x", "units", "latitude", "redis_url", "leaky", "depth", ""]
+NAMES = [
+    "a",
+    "b",
+    "c",
+    "f",
+    "d",
+    "e",
+    "s",
+    "x",
+    "units",
+    "latitude",
+    "redis_url",
+    "leaky",
+    "depth",
+    "",
+]
 VALUES = st.recursive(
     st.sampled_from([MARKER, f"redis://{MARKER}", "", "null", f'{{"{MARKER}": 1}}', "[", 5, 1e400])
     | st.text('aß{["\\\n\0 ', max_size=4).map(lambda text: text + MARKER)

@@ -195,7 +195,7 @@ PIECES = st.sampled_from(
             "\0",
             "1e9",
         ),
-        *(f'"{MARKER}"', f"'{MARKER}", f'"""{MARKER}\n', f"1{MARKER}", f'"\\{MARKER}"'),
+        *(f'"{MARKER}"', f"'{MARKER}", f'"""{MARKER}\n', f"1{MARKER}\n", f'"\\{MARKER}"'),
     ]
 )
 

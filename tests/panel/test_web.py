@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from framework.errors import ConfigError
@@ -136,7 +136,9 @@ async def running(sink: BrowserSink | None = None) -> AsyncIterator[Served]:
 async def served() -> AsyncIterator[Served]:
     async with running() as one:
         one.sink.tell(STATUS)
-        one.sink.show(frame(1))
+        first = frame(1)
+        one.sink.show(first)
+        one.buttons.on_wake = lambda: one.sink.show(first)
         yield one
 
 
@@ -364,7 +366,7 @@ JSON = st.recursive(
 )
 COMMANDS = st.fixed_dictionaries(
     {"do": st.sampled_from(["drawn", "watch", "pin", "resize"]) | JSON},
-    optional={key: JSON for key in ("sequence", "watching", "name", "width", "height")},
+    optional=dict.fromkeys(("sequence", "watching", "name", "width", "height"), JSON),
 )
 
 
@@ -385,9 +387,8 @@ def test_nothing_that_is_said_breaks_the_sink(said: list[str]) -> None:
 async def test_a_message_that_is_too_long_ends_that_page_only(served: Served) -> None:
     async with served.page() as page, served.page() as other:
         await page.send("x" * (webserver.LONGEST_COMMAND_BYTES + 1))
-        with pytest.raises(ConnectionClosed):
-            while True:
-                await page.recv()
+        async with asyncio.timeout(5):
+            await page.wait_closed()
         await ask(other, "next")
         await until(lambda: served.buttons.pressed == [("next",)])
 
@@ -465,7 +466,7 @@ async def test_a_page_of_ours_is_let_in(served: Served) -> None:
 
 def test_only_loopback_is_offered() -> None:
     with pytest.raises(ConfigError, match="loopback"):
-        BrowserSink(host="0.0.0.0")
+        BrowserSink(host="192.168.1.7")
 
 
 def test_there_is_no_address_before_it_runs() -> None:
@@ -503,11 +504,11 @@ async def test_signals_stay_with_whoever_owns_the_process() -> None:
 
 async def test_it_ends_at_once_though_sockets_are_open() -> None:
     async with running() as served:
-        served.sink.show(frame(1))
-        pages = [await served.page() for _ in range(5)]
-        await picture(pages[0])
         silent = socket.create_connection(("127.0.0.1", served.port))
         deaf = await deafened(served)
+        served.sink.tell(STATUS)
+        pages = [await served.page() for _ in range(5)]
+        await picture(pages[0])
         began_s = time.monotonic()
     assert time.monotonic() - began_s < 1.5
     for page in pages:
@@ -529,12 +530,13 @@ async def deafened(served: Served) -> socket.socket:
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
     )
     await loop.sock_recv(page, 12)
-    said = served.sink.bytes_sent
+    served.sink.show(frame(1))
     long = replace(STATUS, remark="x" * 1_000_000)
-    for _ in range(100):
-        served.sink.tell(long)
-        await asyncio.sleep(0.005)
-        if served.sink.bytes_sent == said:
-            return page
-        said = served.sink.bytes_sent
-    raise AssertionError("the page takes everything")
+    said, unchanged = served.sink.bytes_sent, 0
+    async with asyncio.timeout(10):
+        while unchanged < 20:
+            served.sink.tell(long)
+            await asyncio.sleep(0.005)
+            unchanged = unchanged + 1 if served.sink.bytes_sent == said else 0
+            said = served.sink.bytes_sent
+    return page

@@ -1,0 +1,67 @@
+"""What the README tells a newcomer to paste works as pasted."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+BLOCKS = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, re.DOTALL))
+TOML = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def pasted(tmp_path: Path) -> Path:
+    for name, block in BLOCKS.items():
+        (tmp_path / name).write_text(block)
+    return tmp_path
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("MATRIX_")}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_the_test_passes(pasted: Path) -> None:
+    done = run(pasted, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_tide.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
+def test_the_file_runs_service_and_page(pasted: Path) -> None:
+    (toml,) = TOML
+    (pasted / "matrix.toml").write_text(toml)
+    matrix = str(Path(sys.executable).with_name("matrix"))
+    done = run(pasted, matrix, "demo", "--snapshot", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = {path.name for path in (pasted / "out").iterdir()}
+    assert made == {"moonpage.png", "tidepage.png", "contact-sheet.png"}
+
+
+def test_what_is_pasted_is_strictly_typed_and_formatted(pasted: Path) -> None:
+    strict = run(pasted, "-m", "mypy", "--strict", *BLOCKS)
+    assert strict.returncode == 0, strict.stdout
+    ruff = run(pasted, "-m", "ruff", "format", "--line-length", "100", "--check", *BLOCKS)
+    assert ruff.returncode == 0, ruff.stdout + ruff.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "at_most"), [("tide.py", 15), ("tide_page.py", 15), ("test_tide.py", 10)]
+)
+def test_the_examples_stay_short(name: str, at_most: int) -> None:
+    imports = ("from ", "import ")
+    lines = [line for line in BLOCKS[name].splitlines() if line and not line.startswith(imports)]
+    assert len(lines) <= at_most

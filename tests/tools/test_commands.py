@@ -1,0 +1,359 @@
+"""The commands as a user runs them: processes, what they print, and how they end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+MATRIX = [str(Path(sys.executable).with_name("matrix"))]
+TIDE = """
+from datetime import datetime, timedelta
+
+from framework import Canvas, DisplayBase, Feed, ServerBase, Unavailable, Values
+
+
+class Tide(Values):
+    height_m: float
+
+
+class TideServer(ServerBase[Tide]):
+    \"\"\"The tide.\"\"\"
+
+    period = timedelta(seconds=1)
+
+    async def fetch(self) -> Tide:
+        return Tide(height_m=1.5)
+
+
+class DryServer(ServerBase[Tide]):
+    async def fetch(self) -> Tide:
+        raise Unavailable("the gauge is dry")
+
+
+class TidePage(DisplayBase):
+    tide = Feed(Tide)
+
+    def draw(self, canvas: Canvas, now: datetime) -> None:
+        canvas.text(f"{self.tide.height_m} m")
+
+
+if __name__ == "__main__":
+    TideServer.run()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tide.py").write_text(TIDE)
+    return tmp_path
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MATRIX_")}
+    return {**kept, "TZ": "Europe/Berlin", **more}
+
+
+def matrix(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*MATRIX, *words],
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Started:
+    """A command that goes on until it is told to stop."""
+
+    def __init__(self, folder: Path, *words: str, **more: str) -> None:
+        self.process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env=environment(PYTHONUNBUFFERED="1", **more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def until(self, mark: str) -> str:
+        """All lines up to the one that has the mark."""
+        lines: list[str] = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            lines.append(line)
+            if mark in line:
+                return "".join(lines)
+        raise AssertionError(f"it ended before {mark!r}: {''.join(lines)}")
+
+    def stop(self, number: signal.Signals, *, group: bool = False) -> tuple[str, str, int]:
+        if group:  # as a terminal's Ctrl-C does
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=20)
+        return out, err, self.process.returncode
+
+
+@pytest.fixture
+def demo(folder: Path) -> Iterator[Started]:
+    started = Started(folder, *MATRIX, "demo", "--log-level", "info")
+    yield started
+    started.process.kill()
+    started.process.communicate()
+
+
+def servers_of(folder: Path) -> list[psutil.Process]:
+    """The embedded servers whose working folder is below ours."""
+    found = []
+    for process in psutil.process_iter(["name"]):
+        try:
+            if "-server" in process.name() and process.cwd().startswith(str(folder)):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until_gone(folder: Path) -> None:
+    limit_s = time.monotonic() + 10
+    while servers_of(folder):
+        assert time.monotonic() < limit_s, "the embedded server is still there"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("number", "group"), [(signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGINT, True)]
+)
+def test_the_demo_starts_says_where_it_is_and_leaves_nothing(
+    demo: Started, folder: Path, number: signal.Signals, group: bool
+) -> None:
+    said = demo.until("Ctrl-C")
+    address = re.search(r"http://127\.0\.0\.1:\d+/", said)
+    assert address is not None
+    assert "Berlin, from your time zone: set [config] latitude, longitude" in said
+    with urllib.request.urlopen(address[0], timeout=5) as page:  # noqa: S310  # our own, on loopback
+        assert b"<canvas" in page.read()
+    assert len(servers_of(folder)) == 1
+    _, err, status = demo.stop(number, group=group)
+    assert status == 0
+    assert "Traceback" not in err
+    until_gone(folder)
+    left = [path.name for path in (folder / ".matrix").iterdir()]
+    assert "bus" not in left
+    assert "lock" not in left
+
+
+def test_killed_it_leaves_no_server_and_the_next_one_starts(demo: Started, folder: Path) -> None:
+    demo.until("Ctrl-C")
+    demo.process.kill()
+    demo.process.wait()
+    until_gone(folder)
+    again = Started(folder, *MATRIX, "demo")
+    try:
+        began_s = time.monotonic()
+        again.until("Ctrl-C")
+        assert time.monotonic() - began_s < 10
+    finally:
+        again.stop(signal.SIGTERM)
+
+
+def test_a_second_demo_in_the_same_folder_is_refused(demo: Started, folder: Path) -> None:
+    demo.until("Ctrl-C")
+    second = matrix(folder, "demo")
+    assert second.returncode == 78
+    assert "already" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_service_of_ones_own_joins_the_demo(demo: Started, folder: Path) -> None:
+    """python tide.py in the same folder finds the demo's server by itself."""
+    demo.until("Ctrl-C")
+    service = Started(folder, sys.executable, "tide.py")
+    try:
+        said = matrix(folder, "list")
+        assert "the server of this folder" in said.stdout
+        bus = (folder / ".matrix" / "bus").read_text().strip()
+        assert holds(bus, "tide")
+    finally:
+        assert service.stop(signal.SIGTERM)[2] == 0
+
+
+def holds(url: str, name: str) -> bool:
+    import redis
+
+    limit_s = time.monotonic() + 10
+    with redis.Redis.from_url(url, protocol=2) as client:
+        while time.monotonic() < limit_s:
+            if client.exists(f"matrix:{{{name}}}:state"):
+                return True
+            time.sleep(0.05)
+    return False
+
+
+def test_a_snapshot_is_one_picture_a_page_and_a_sheet(folder: Path) -> None:
+    done = matrix(folder, "demo", "--snapshot", "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    names = sorted(path.name for path in (folder / "out").iterdir())
+    assert names == ["clock.png", "contact-sheet.png", "moonpage.png"]
+    with Image.open(folder / "out" / "clock.png") as picture:
+        assert picture.size == (128 * 8, 64 * 8)
+    until_gone(folder)
+
+
+def test_a_page_without_data_is_named_and_the_status_is_1(folder: Path) -> None:
+    (folder / "matrix.toml").write_text(
+        textwrap.dedent(
+            """
+            [[service]]
+            use = "tide:DryServer"
+            [[page]]
+            use = "tide:TidePage"
+            [[page]]
+            use = "clock"
+            """
+        )
+    )
+    done = matrix(folder, "demo", "--snapshot", "out", "--timeout", "1", "--size", "64x32")
+    assert done.returncode == 1
+    assert "no data within 1 s: tidepage" in done.stderr
+    assert "the gauge is dry" in done.stderr
+    with Image.open(folder / "out" / "tidepage.png") as picture:
+        assert picture.size == (64 * 8, 32 * 8)
+
+
+def test_two_instances_as_entries_of_the_file(folder: Path) -> None:
+    (folder / "matrix.toml").write_text(
+        textwrap.dedent(
+            """
+            [config]
+            timezone = "Europe/Oslo"
+            [config.tromso]
+            latitude = 69.65
+            longitude = 18.96
+            [[service]]
+            use = "moon"
+            [[service]]
+            use = "moon"
+            name = "tromso"
+            [[page]]
+            use = "moon"
+            [[page]]
+            use = "moon"
+            name = "north"
+            feeds = { moon = "tromso" }
+            """
+        )
+    )
+    done = matrix(folder, "demo", "--snapshot", "out")
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (folder / "out").iterdir())
+    assert names == ["contact-sheet.png", "moonpage.png", "north.png"]
+
+
+def test_serve_and_show_meet_on_a_redis(server_of: object, folder: Path) -> None:
+    url = server_of("valkey").url  # type: ignore[operator]  # the fixture is a function
+    serving = Started(folder, *MATRIX, "serve", "tide:TideServer", MATRIX_REDIS_URL=url)
+    picture = folder / "now.png"
+    showing = Started(
+        folder,
+        *(*MATRIX, "show", "tide:TidePage", "--file", str(picture), "--size", "32x16"),
+        MATRIX_REDIS_URL=url,
+    )
+    try:
+        assert "http://127.0.0.1:" in showing.until("http")
+        assert holds(url, "tide")
+        limit_s = time.monotonic() + 10
+        while not picture.exists():
+            assert time.monotonic() < limit_s
+            time.sleep(0.05)
+    finally:
+        assert serving.stop(signal.SIGTERM)[2] == 0
+        assert showing.stop(signal.SIGINT)[2] == 0
+
+
+def test_a_service_without_its_redis_waits_and_stops_cleanly(folder: Path) -> None:
+    service = Started(
+        folder, sys.executable, "tide.py", MATRIX_REDIS_URL="redis://:hunter2@127.0.0.1:1/0"
+    )
+    assert service.process.stderr is not None
+    line = service.process.stderr.readline()
+    assert "127.0.0.1:1/0" in line
+    out, err, status = service.stop(signal.SIGTERM)
+    assert status == 0
+    assert "hunter2" not in line + out + err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["serve"], "nothing to serve"),
+        (["show"], "nothing to show"),
+        (["serve", "mon"], "moon"),
+        (["serve", "clock"], "clock"),
+        (["show", "tide:Nothing"], "Nothing"),
+        (["show", "tide:TideServer"], "DisplayBase"),
+        (["serve", "nowhere:Thing"], "nowhere"),
+        (["serve", "moon", "moon"], "two instances"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(folder: Path, words: list[str], said: str) -> None:
+    done = matrix(folder, *words)
+    assert done.returncode == 78, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("size", ["128", "0x64", "128x513", "axb"])
+def test_a_size_that_is_none_is_refused(folder: Path, size: str) -> None:
+    done = matrix(folder, "demo", "--snapshot", "out", "--size", size)
+    assert done.returncode == 2
+    assert "128x64" in done.stderr
+
+
+def test_a_wrong_file_is_named(folder: Path) -> None:
+    (folder / "matrix.toml").write_text("[[page]]\nuse = 'clock'\nsecond = 3\n")
+    done = matrix(folder, "demo")
+    assert done.returncode == 78
+    assert "second" in done.stderr
+    assert "seconds" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_list_says_where_each_value_would_come_from(folder: Path) -> None:
+    (folder / "matrix.toml").write_text(
+        "[config.clock]\nhours = 12\n[[page]]\nuse = 'clock'\n[[service]]\nuse = 'gone:Server'\n"
+    )
+    done = matrix(folder, "list", MATRIX_CLOCK__SECONDS="true", MATRIX_TIMEZONE="Europe/Oslo")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    origins = {line[0]: " ".join(line[-3:]) for line in lines if len(line) > 3}
+    assert origins["seconds"].endswith("environment MATRIX_CLOCK__SECONDS")
+    assert origins["timezone"].endswith("environment MATRIX_TIMEZONE")
+    assert "[config.clock] hours in matrix.toml" in done.stdout
+    assert "cannot be used" in done.stdout
+    assert "moon" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "show", "list"])
+def test_help(folder: Path, command: str) -> None:
+    assert command in matrix(folder, "--help").stdout
+    done = matrix(folder, command, "--help")
+    assert done.returncode == 0
+    assert "--log-level" in done.stdout

@@ -245,7 +245,7 @@ class RedisBus:
     async def _snapshots(self, names: Iterable[str]) -> dict[str, Posted]:
         """What is held under each of the names, and the bus's time, in one round trip."""
         names = tuple(names)
-        time, *states = await self._ask(f"read {', '.join(names)}", self._read(names))
+        time, *states = await self._ask(f"read {', '.join(names) or 'the time'}", self._read(names))
         self._read_time(*time)
         held = {}
         for name, (updated, body) in zip(names, states, strict=True):
@@ -272,6 +272,11 @@ class RedisBus:
 
         Raises ``BusUnavailable`` if the server refuses it, or does not answer.
         """
+        if not follower.names:  # Then it is only for the time.
+            await self._snapshots(())
+            follower.tell(True)
+            await asyncio.sleep(self._reread_s)
+            return
         names = {_channel(name).encode(): name for name in follower.names}
         async with self._redis().pubsub() as pubsub:
             await self._ask("subscribe", pubsub.subscribe(*names))
@@ -319,13 +324,14 @@ class RedisBus:
 
     def _posted(self, name: str, body: bytes) -> Posted | None:
         """A message as it was published; None, and one line in the log, if it cannot be read."""
-        try:
-            return Posted(to_us(datetime.fromisoformat(json.loads(body)["updated"])), body)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            if name not in self._unreadable:
-                self._unreadable.add(name)
-                _log.warning("dropped a message on %s: no update (said once)", _channel(name))
-            return None
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+            updated_us = to_us(datetime.fromisoformat(json.loads(body)["updated"]))
+            if 0 <= updated_us < 10**_DIGITS:
+                return Posted(updated_us, body)
+        if name not in self._unreadable:
+            self._unreadable.add(name)
+            _log.warning("dropped a message on %s: no update (said once)", _channel(name))
+        return None
 
     def _read_time(self, seconds: bytes | int, us: bytes | int) -> int:
         now_us = int(seconds) * 1_000_000 + int(us)
@@ -413,7 +419,7 @@ def _place(url: str) -> str:
 
 def _explain(error: Exception) -> str:
     """What happened and what to do about it. The server's own words may name the user, or quote."""
-    from redis.exceptions import ResponseError
+    from redis.exceptions import InvalidResponse, ResponseError
 
     said = str(error)
     code = getattr(error, "status_code", None) or said.split(" ")[0]
@@ -422,6 +428,8 @@ def _explain(error: Exception) -> str:
             return sentence
     if isinstance(error, ResponseError):
         return f"it refuses ({code if code.isupper() else 'ERR'}); see its log"
+    if isinstance(error, InvalidResponse):
+        return "what answers there is no Redis; correct redis_url"
     for kind, sentence in _FAILURES:
         if isinstance(error, kind) or isinstance(error.__context__, kind):
             return sentence

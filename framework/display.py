@@ -7,19 +7,24 @@ what an old page looks like, is decided in ``panel``.
 from __future__ import annotations
 
 import logging
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Never, NoReturn, cast, overload
 
 from pydantic import ValidationError
 from typing_extensions import TypeVar
 
-from framework.bus import Posted
+from framework.bus import Posted, open_bus
 from framework.bustime import BusTime
-from framework.config import Config, check_name, load
+from framework.config import Config
 from framework.errors import ConfigError, DefinitionError
 from framework.generics import type_arguments
+from framework.loading import load
+from framework.names import check_name
+from framework.project import Project
 from framework.update import Freshness, Update, Values
 
 if TYPE_CHECKING:
@@ -236,11 +241,24 @@ class DisplayBase(ABC, Generic[C]):
 
     @classmethod
     def run(cls, *, name: str | None = None, feeds: Mapping[str, str] | None = None) -> NoReturn:
-        """Construct and show: in a browser on loopback, until told to stop."""
-        from framework.panel.show import show
+        """Construct and show in a browser on loopback, until told to stop; then exit: 0 stopped,
+        78 configuration wrong."""
+        from framework.panel.show import show_in_browser
         from framework.process import run
 
-        run(lambda: show([cls(name=name, feeds=feeds)]))
+        async def main() -> NoReturn:
+            page = cls(name=name, feeds=feeds)
+            size = Project.find(os.environ, Path.cwd()).panel
+            await show_in_browser(
+                [page],
+                open_bus(page.config.redis_url.get_secret_value()),
+                width=size.width,
+                height=size.height,
+                remark=" · ".join(page.remarks) or None,
+                started=lambda url: page.log.info("the panel is at %s", url),
+            )
+
+        run(main)
 
     def on(self, time: BusTime) -> None:
         """From now on judge by this bus's time."""

@@ -109,7 +109,7 @@ class EmbeddedServer:
                 time.sleep(0.005)
             self._end()
             said = self._last_words()
-            if "in use" not in said:
+            if "listening on port" not in said:
                 break
         raise ConfigError(f"The embedded server ({binary}) did not start: {said}")
 
@@ -166,7 +166,8 @@ class EmbeddedServer:
 
     def _last_words(self) -> str:
         log = (self._state / "valkey.log").read_text(errors="replace").strip()
-        return log.splitlines()[-1] if log else f"no answer within {_START_S:.0f} s"
+        said = log.splitlines()[-1] if log else f"no answer within {_START_S:.0f} s"
+        return said.rpartition(" # ")[2]  # without process and time
 
 
 def _find_binary() -> Path:

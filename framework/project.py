@@ -1,7 +1,7 @@
 """The folder that a user works in: ``matrix.toml``, and the state that lies beside it.
 
 Responsible for finding and checking the file, and for the state folder. ``[config]``, ``[secrets]``
-and names are handed on as they are: what they mean is the business of ``config``, of the secrets
+and names are handed on as they are: what they mean is the business of ``loading``, of the secrets
 and of the instances.
 """
 

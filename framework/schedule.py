@@ -68,7 +68,7 @@ class Schedule:
         longest = min(self.period, FIRST_RETRY * 2.0 ** min(failures - 1, 32))
         delay = longest * (0.5 + 0.5 * chance)
         if retry_after is not None:
-            asked = min(retry_after, self.latest)
+            asked = min(max(retry_after, timedelta(0)), self.latest)
             delay = max(delay, asked * (1 + self.jitter * chance))
         return finished + max(delay, min(self.soonest, self.period))
 

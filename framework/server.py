@@ -20,9 +20,11 @@ from typing_extensions import TypeVar
 from framework.blocking import Blocking
 from framework.bus import Bus, open_bus
 from framework.bustime import BusTime
-from framework.config import Config, check_name, load
+from framework.config import Config
 from framework.errors import DefinitionError, NotModified, Unavailable
 from framework.generics import type_arguments
+from framework.loading import load
+from framework.names import check_name
 from framework.outage import Outage
 from framework.publisher import Publisher
 from framework.redact import redacted
@@ -160,20 +162,18 @@ class ServerBase(ABC, Generic[V, C]):
         run(lambda: cls(name=name).serve())
 
     async def serve(self, bus: Bus | None = None) -> NoReturn:
-        """Publish until cancelled: for several in one process. ``bus`` is shared if given."""
-        own = None if bus is not None else open_bus(self.config.redis_url.get_secret_value())
-        bus = bus or own
-        assert bus is not None  # noqa: S101  # one of the two
-        self._time = bus.time
+        """Publish until cancelled: for several in one process. Without ``bus`` it opens its own."""
+        if bus is None:
+            bus = open_bus(self.config.redis_url.get_secret_value())
+            try:
+                await self.serve(bus)
+            finally:
+                await bus.close()
         publisher = self.publisher(bus)
-        try:
-            await publisher.meet(min(self.period, ADOPT_WITHIN))
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(publisher.keep())
-                tasks.create_task(self._fetch_for_ever(publisher))
-        finally:
-            if own is not None:
-                await own.close()
+        await publisher.meet(min(self.period, ADOPT_WITHIN))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publisher.keep())
+            tasks.create_task(self._fetch_for_ever(publisher))
         raise AssertionError("its tasks run until they are cancelled")
 
     def publisher(self, bus: Bus) -> Publisher[V]:

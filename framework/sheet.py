@@ -74,7 +74,7 @@ class Layer:
     def push(self) -> None:
         changed = ImageChops.difference(self._image, self._seen)
         if changed.getbbox():
-            self._sheet.paste(self._image, self._box, _any_channel(changed))
+            self._sheet.paste(self._image, self._box, any_channel(changed))
             self._seen = self._image.copy()
 
     def pull(self) -> None:
@@ -82,7 +82,7 @@ class Layer:
         self._image.paste(self._seen)
 
 
-def _any_channel(image: Image.Image) -> Image.Image:
+def any_channel(image: Image.Image) -> Image.Image:
     """255 where any channel is not 0."""
     red, green, blue = image.split()
     most = ImageChops.lighter(ImageChops.lighter(red, green), blue)

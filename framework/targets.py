@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, TypeVar
 
+import pydantic
+
 from framework.errors import ConfigError, MatrixError
 
 SERVICES = "matrix.services"
@@ -127,11 +129,14 @@ def _import(name: str, target: str) -> ModuleType | str:
         return f"{target}: {name} raised {type(error).__name__} while imported. Mend it{_at(error)}"
 
 
+_MACHINERY = ("<frozen importlib", str(Path(__file__).parent), str(Path(pydantic.__file__).parent))
+
+
 def _at(error: BaseException) -> str:
-    """Where it was raised: the last line that is not of the import machinery."""
+    """Where it was raised: the last line that is neither ours nor of the machinery."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen importlib") and frame.filename != __file__
+        if not frame.filename.startswith(_MACHINERY)
     ]
     return f" (in {frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

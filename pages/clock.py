@@ -43,24 +43,29 @@ class Clock(DisplayBase[ClockConfig]):
         half, second = "", f"{now:%S}" if self.config.seconds else ""
         if self.config.hours == 12:
             hour, half = str(now.hour % 12 or 12), "AM" if now.hour < 12 else "PM"
+        small = (half, second)
         if wide:
-            draw_digits(time, f"{hour}:{minute}", half, second)
+            draw_digits(time, f"{hour}:{minute}", half, second, room_for=small)
         else:
             upper, lower = time.rows(0.5, 0.5)
-            draw_digits(upper, hour, half, "")
-            draw_digits(lower, minute, "", second)
+            draw_digits(upper, hour, half, "", room_for=small)
+            draw_digits(lower, minute, "", second, room_for=small)
 
 
-def draw_digits(canvas: Canvas, digits: str, above: str, below: str) -> None:
+def draw_digits(
+    canvas: Canvas, digits: str, above: str, below: str, *, room_for: tuple[str, str]
+) -> None:
     """Digits as large as they can be, and after them two small texts: one as high as their tops,
-    one on their baseline."""
+    one on their baseline. ``room_for``: what the digits leave room for, so that lines agree."""
     gap = 1 if canvas.tier == "S" else 4
     role: Role = "title" if canvas.height >= 25 else "caption"
-    beside = max(canvas.text_size(s, role=role, tabular=True)[0] for s in (above, below))
+    beside = max(canvas.text_size(s, role=role, tabular=True)[0] for s in room_for)
+    if 3 * beside > canvas.width:
+        beside = 0  # the digits matter more
     room, _ = canvas.cols(1.0, beside, gap=gap if beside else 0)
     width, height = room.text_size(digits, role="hero", tabular=True)
     if height < 25:
-        role = "caption"
+        role = "caption"  # two titles would touch
     _, line, _ = canvas.rows(0.5, height, 0.5, gap=0)
     _, large, small, _ = line.cols(0.5, width, beside, 0.5, gap=gap)
     large.text(digits, role="hero", tabular=True)

@@ -89,7 +89,7 @@ def draw_sun(canvas: Canvas, moon: Moon, now: datetime) -> None:
     height = 12 if canvas.tier == "S" else 24
     _, upper, lower, _ = canvas.rows(0.5, height, height, 0.5)
     for row, name, event in ((upper, "Sunrise", moon.sunrise), (lower, "Sunset", moon.sunset)):
-        picture, words = row.cols(height, 1.0, gap=height // 2)
+        _, picture, words = row.cols(height // 6, height, 1.0, gap=height // 2)
         picture.icon(name.lower())
         label, time = words.rows("caption", 15) if height == 24 else words.rows(0, 1.0)
         label.text(name, "dim", role="caption")
@@ -99,16 +99,9 @@ def draw_sun(canvas: Canvas, moon: Moon, now: datetime) -> None:
 def draw_face(canvas: Canvas, moon: Moon) -> None:
     """The Moon's face as large as there is room for."""
     diameter = min(canvas.width, canvas.height)
-    lit_side_deg = 270 if moon.phase_deg < 180 else 90  # as seen with the Moon's north on top
-    canvas.image(
-        moon_image(
-            diameter,
-            round(moon.illumination * 100),
-            round(moon.tilt_deg),
-            round(moon.tilt_deg - lit_side_deg),
-        ),
-        fit="exact",
-    )
+    lit_percent = round(moon.illumination * 100)
+    face = moon_image(diameter, lit_percent, round(moon.tilt_deg), round(moon.north_deg))
+    canvas.image(face, fit="exact")
 
 
 def phase_names(phase_deg: float) -> tuple[str, str]:
@@ -155,8 +148,8 @@ SEAS = (
 
 @lru_cache(maxsize=16)
 def moon_image(diameter: int, lit_percent: int, tilt_deg: int, north_deg: int) -> Image.Image:
-    """The Moon, mode RGB. Anticlockwise from the top: ``tilt_deg`` is where the middle of the bright
-    limb is, ``north_deg`` where the Moon's own north is."""
+    """The Moon, mode RGB: the middle of its bright limb at ``tilt_deg``, its own north at
+    ``north_deg``, both anticlockwise from the top."""
     lit, tilt = lit_percent / 100, math.radians(tilt_deg)
     sideways, ahead = 2 * math.sqrt(lit * (1 - lit)), 2 * lit - 1
     to_sun = (-math.sin(tilt) * sideways, -math.cos(tilt) * sideways, ahead)
@@ -207,7 +200,7 @@ def _disc(diameter: int) -> Image.Image:
 
 @lru_cache(maxsize=2)
 def _ground(diameter: int) -> Image.Image:
-    """How bright the ground is, north on top, 255 for land; larger than the disc, to be turned."""
+    """How bright the ground is, 255 for land; north is on top, and it is not reduced yet."""
     side = diameter * FINER
     ground = Image.new("L", (side, side), 255)
     draw = ImageDraw.Draw(ground)

@@ -26,6 +26,8 @@ class Moon(Values):
     tilt_deg: float = Field(ge=0, lt=360)
     """Where the middle of the bright limb is: degrees from the top of the disc as it is seen from
     here (the zenith), anticlockwise, 0 <= x < 360. 270 is the right-hand side."""
+    north_deg: float = Field(ge=0, lt=360)
+    """Where the Moon's own north pole is: degrees from the top of the disc, anticlockwise."""
     moon_up: bool
     """Whether the Moon is above the horizon now: then it sets before it rises, else the reverse."""
     sun_up: bool

@@ -84,6 +84,9 @@ def sky(latitude: float, longitude: float, moment: datetime) -> Moon:
     sun, moon, observer = ephem.Sun(), ephem.Moon(), ephem.Observer()
     observer.lat, observer.lon = math.radians(latitude), math.radians(longitude)
     observer.pressure = 0  # no refraction but ours
+    # The Moon's axis stands upright on the ecliptic, to within a degree and a half.
+    pole = ephem.FixedBody()
+    pole._ra, pole._dec = "18:00:00", "66:33:39"
 
     def height_deg(body: Any, days: float) -> float:
         """How far the upper limb is above the horizon; negative below it."""
@@ -106,13 +109,16 @@ def sky(latitude: float, longitude: float, moment: datetime) -> Moon:
         return None if days is None else moment + timedelta(days=days)
 
     sun_up, moon_up = height_deg(sun, 0) >= 0, height_deg(moon, 0) >= 0
-    tilt_deg, illumination = _tilt_deg(sun, moon), min(moon.phase / 100, 1.0)
+    pole.compute(observer)
+    tilt_deg, north_deg = _direction_deg(moon, sun), _direction_deg(moon, pole)
+    illumination = min(moon.phase / 100, 1.0)
     sunrise, sunset = crossings(sun, _SUN_DEG_A_DAY)
     moonrise, moonset = crossings(moon, _MOON_DEG_A_DAY)
     return Moon(
         phase_deg=phase_deg(0),
         illumination=illumination,
         tilt_deg=tilt_deg,
+        north_deg=north_deg,
         moon_up=moon_up,
         sun_up=sun_up,
         next_new=moment + timedelta(days=_days_until(0, phase_deg)),
@@ -168,16 +174,16 @@ def _phase_deg(sun: Any, moon: Any, day: float) -> float:
     return _circle(math.degrees(longitude(moon) - longitude(sun)))
 
 
-def _tilt_deg(sun: Any, moon: Any) -> float:
-    """Which way the Sun is from the Moon, anticlockwise from the zenith, as seen by an observer.
+def _direction_deg(moon: Any, other: Any) -> float:
+    """Which way ``other`` is from the Moon, anticlockwise from the zenith, as an observer sees it.
 
     The middle of the bright limb faces the Sun along a great circle. Position angle less
     parallactic angle gives the same by way of celestial north, which drops out of the difference.
     """
-    turn = sun.az - moon.az
-    right = math.cos(sun.alt) * math.sin(turn)
-    up = math.sin(sun.alt) * math.cos(moon.alt)
-    up -= math.cos(sun.alt) * math.sin(moon.alt) * math.cos(turn)
+    turn = other.az - moon.az
+    right = math.cos(other.alt) * math.sin(turn)
+    up = math.sin(other.alt) * math.cos(moon.alt)
+    up -= math.cos(other.alt) * math.sin(moon.alt) * math.cos(turn)
     return _circle(math.degrees(math.atan2(-right, up)))
 
 

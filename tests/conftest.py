@@ -126,6 +126,7 @@ async def watch() -> AsyncIterator[Callable[..., Awaitable[Watcher]]]:
         async def start(bus: Bus, *names: str) -> Watcher:
             watcher = Watcher()
             following = asyncio.create_task(bus.follow(names, watcher.deliver, watcher.connect))
+            stack.push_async_callback(bus.close)  # again, if the test has closed it
             stack.push_async_callback(_cancelled, following)
             await watcher.until(lambda: bool(watcher.connected))
             return watcher

@@ -91,10 +91,10 @@ class Font:
 
 TINY5 = Font("Tiny5.ttf", 8, cap=5, over=3, under=1)
 FIXED_5X8 = Font("misc-fixed-5x8.pcf.gz", 8, cap=6, over=1, under=1)
-JERSEY_10 = Font("Jersey10.ttf", 1400 / 75, cap=10, over=4, under=2)
-JERSEY_15 = Font("Jersey15.ttf", 27, cap=15, over=5, under=4)
-JERSEY_20 = Font("Jersey20.woff", 34, cap=20, over=5, under=5)
-JERSEY_25 = Font("Jersey25.ttf", 41, cap=25, over=7, under=6)
+JERSEY_10 = Font("Jersey10.ttf", 1400 / 75, cap=10, over=5, under=4)
+JERSEY_15 = Font("Jersey15.ttf", 27, cap=15, over=6, under=5)
+JERSEY_20 = Font("Jersey20.woff", 34, cap=20, over=7, under=6)
+JERSEY_25 = Font("Jersey25.ttf", 41, cap=25, over=8, under=8)
 
 
 def clean(text: str) -> str:

@@ -17,7 +17,7 @@ from framework.colours import rgb
 
 SIZES = (24, 16, 12, 8)
 NAMES = ("clock", "moon", "nodata", "sun", "sunrise", "sunset", "warning")
-LETTERS: Mapping[str, str] = {"a": "amber", "d": "dim", "m": "moon", "r": "red", "w": "text"}
+LETTERS: Mapping[str, str] = {"a": "amber", "m": "moon", "r": "red", "w": "text"}
 
 
 def icon_image(name: str, room: int) -> Image.Image | None:

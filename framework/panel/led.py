@@ -31,6 +31,8 @@ GLOW_SHARE = 0.25
 PLAIN_BELOW_PX = 4
 """With a smaller pitch there is no room for a round dot: plain squares, no glow."""
 
+SAMPLES = 4
+"""Of each pixel, across and down."""
 _PAPER = (0x16, 0x16, 0x1B)
 
 
@@ -38,10 +40,10 @@ def picture(frame: Image.Image, pitch_px: int = 8) -> Image.Image:
     """What ``frame`` looks like on LEDs that are ``pitch_px`` apart."""
     size = frame.width * pitch_px, frame.height * pitch_px
     lit = frame.convert("RGB").point(_brightness() * 3)
-    if pitch_px < PLAIN_BELOW_PX:
-        return lit.resize(size, Image.Resampling.NEAREST)
     glow = lit.resize(size, Image.Resampling.NEAREST)
     dots = ImageChops.lighter(glow, Image.new("RGB", size, UNLIT))
+    if pitch_px < PLAIN_BELOW_PX:
+        return dots
     shown = Image.composite(dots, Image.new("RGB", size, GAP), _dots(*frame.size, pitch_px))
     glow = glow.filter(ImageFilter.GaussianBlur(GLOW_SIGMA * pitch_px))
     return ImageChops.screen(shown, glow.point([round(v * GLOW_SHARE) for v in range(256)] * 3))
@@ -76,15 +78,8 @@ def _brightness() -> list[int]:
 @lru_cache(maxsize=4)
 def _dots(across: int, down: int, pitch_px: int) -> Image.Image:
     """The mask of all dots: 255 in a dot, 0 in the gap."""
-    middle = (pitch_px - 1) / 2
     dot = Image.new("L", (pitch_px, pitch_px))
-    dot.putdata(
-        [
-            _cover(math.hypot(x - middle, y - middle) / pitch_px)
-            for y in range(pitch_px)
-            for x in range(pitch_px)
-        ]
-    )
+    dot.putdata([_cover(x, y, pitch_px) for y in range(pitch_px) for x in range(pitch_px)])
     row = Image.new("L", (across * pitch_px, pitch_px))
     for column in range(across):
         row.paste(dot, (column * pitch_px, 0))
@@ -94,7 +89,13 @@ def _dots(across: int, down: int, pitch_px: int) -> Image.Image:
     return mask
 
 
-def _cover(from_middle: float) -> int:
-    """How much of a dot there is at a distance from its middle, in pitches."""
-    within = (DOT_DIAMETER / 2 - from_middle) / DOT_SOFT_EDGE + 0.5
-    return round(255 * min(max(within, 0.0), 1.0))
+def _cover(x: int, y: int, pitch_px: int) -> int:
+    """How much of a pixel is dot. One sample a pixel would make small dots squares."""
+    places = [(sample + 0.5) / SAMPLES for sample in range(SAMPLES)]
+    cover = 0.0
+    for across in places:
+        for down in places:
+            far = math.hypot((x + across) / pitch_px - 0.5, (y + down) / pitch_px - 0.5)
+            within = (DOT_DIAMETER / 2 - far) / DOT_SOFT_EDGE + 0.5
+            cover += min(max(within, 0.0), 1.0)
+    return round(255 * cover / SAMPLES**2)

@@ -62,11 +62,15 @@ def listen(host: str, port: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for one in ports:
         try:
-            return socket.create_server((host, one), family=family)
+            listening = socket.create_server((host, one), family=family)
         except OSError as error:
             if error.errno == errno.EADDRINUSE and one != ports[-1]:
                 continue
             raise ConfigError(_refusal(host, ports, error)) from error
+        # Inherited by each connection: asyncio does not set it on sockets that others made, and a
+        # frame that follows a status then waits 40 ms for the acknowledgement of the status.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     raise AssertionError("the last port returns or raises")
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from PIL import Image
 
-from framework.bus import Bus, Posted, open_bus
+from framework.bus import Bus, Posted
 from framework.display import DisplayBase, Following
 from framework.panel.player import Player, Turn
 from framework.panel.sinks import Sink
@@ -222,13 +222,37 @@ def _rounded(now: datetime, in_s: float) -> datetime:
     return datetime.fromtimestamp(tenths / 10, now.tzinfo)
 
 
-async def show(pages: Sequence[DisplayBase[Any]]) -> NoReturn:
-    """Show pages in a browser on loopback, on the bus that the first is configured for."""
+async def show_in_browser(
+    pages: Sequence[DisplayBase[Any]],
+    bus: Bus,
+    *,
+    started: Callable[[str], None],
+    seconds: Sequence[float | None] = (),
+    width: int = 128,
+    height: int = 64,
+    remark: str | None = None,
+    port: int | None = None,
+    also: Sequence[Sink] = (),
+) -> NoReturn:
+    """Show pages in a browser on loopback, and on other sinks ``also``, until cancelled.
+
+    ``started`` is told the address. ``bus`` is closed at the end.
+
+    :raises ConfigError: the port is taken.
+    """
     from framework.panel.web import BrowserSink
 
-    bus = open_bus(pages[0].config.redis_url.get_secret_value())
-    sink = BrowserSink()
+    browser = BrowserSink(port=port)
+    show = Show(
+        pages,
+        [browser, *also],
+        bus,
+        seconds=seconds,
+        width=width,
+        height=height,
+        remark=remark,
+    )
     try:
-        await Show(pages, [sink], bus).run()
+        await show.run(lambda: started(browser.url))
     finally:
         await bus.close()

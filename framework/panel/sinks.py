@@ -107,7 +107,7 @@ class FileSink:
 
     def _write(self, frame: Image.Image) -> None:
         try:
-            _put(self._path, self._png(frame))
+            _put(self._path, png(frame, self._pitch_px))
         except OSError as error:
             if not self._failing:
                 reason = error.strerror or type(error).__name__
@@ -116,11 +116,13 @@ class FileSink:
         else:
             self._failing = False
 
-    def _png(self, frame: Image.Image) -> bytes:
-        file = io.BytesIO()
-        picture = frame if self._pitch_px is None else led.picture(frame, self._pitch_px)
-        picture.save(file, "PNG")
-        return file.getvalue()
+
+def png(frame: Image.Image, pitch_px: int | None) -> bytes:
+    """A frame as a PNG: one pixel a dot, or as LEDs that are ``pitch_px`` apart."""
+    file = io.BytesIO()
+    picture = frame if pitch_px is None else led.picture(frame, pitch_px)
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -7,9 +7,8 @@ this loads Starlette and uvicorn, so ``web`` does it when it runs.
 from __future__ import annotations
 
 import asyncio
-import io
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -22,9 +21,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 
-from framework.panel import led, loopback
+from framework.panel import loopback
+from framework.panel.sinks import png
 
 STATIC = Path(__file__).with_name("static")
 FILES = {
@@ -130,8 +130,12 @@ class _Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        answer: ASGIApp = self._app
-        if not loopback.admitted(headers.get("host", ""), headers.get("origin")):
+        answer: ASGIApp
+        if loopback.admitted(headers.get("host", ""), headers.get("origin")):
+            answer = self._app
+        elif scope["type"] == "websocket":
+            answer = WebSocketClose()  # before it is accepted: uvicorn answers 403
+        else:
             answer = PlainTextResponse(
                 "This panel answers only to pages of its own, on this machine: open it as "
                 "http://localhost with its port.\n",
@@ -152,8 +156,8 @@ def _routes(panel: Panel) -> list[BaseRoute]:
         frame = await panel.picture()
         if frame is None:
             return PlainTextResponse("Nothing was shown yet.\n", status_code=503)
-        raw = request.query_params.get("look") == "raw"
-        return Response(await asyncio.to_thread(_png, frame, raw), media_type="image/png")
+        pitch_px = None if request.query_params.get("look") == "raw" else PICTURE_PITCH_PX
+        return Response(await asyncio.to_thread(png, frame, pitch_px), media_type="image/png")
 
     async def status(request: Request) -> Response:
         said = panel.status_json()
@@ -169,17 +173,10 @@ def _routes(panel: Panel) -> list[BaseRoute]:
     ]
 
 
-def _file(name: str, media_type: str) -> Callable[[Request], Response]:
+def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     content = (STATIC / name).read_bytes()
 
-    def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         return Response(content, media_type=media_type)
 
     return answer
-
-
-def _png(frame: Image.Image, raw: bool) -> bytes:
-    picture = frame if raw else led.picture(frame, pitch_px=PICTURE_PITCH_PX)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from framework.sheet import any_channel
+
 UPDATE = "MATRIX_UPDATE_GOLDEN"
 """Set to 1, golden images are written instead of compared."""
 FAILED = ".failed"
@@ -58,8 +60,7 @@ def assert_golden(image: Image.Image, path: str | Path, *, update: bool | None =
 
 def _differing(golden: Image.Image, drawn: Image.Image) -> Image.Image:
     """255 where the two differ, mode L."""
-    red, green, blue = ImageChops.difference(golden, drawn).split()
-    return ImageChops.lighter(ImageChops.lighter(red, green), blue).point([0] + [255] * 255)
+    return any_channel(ImageChops.difference(golden, drawn))
 
 
 def _side_by_side(golden: Image.Image, drawn: Image.Image, differing: Image.Image) -> Image.Image:

@@ -16,7 +16,7 @@ from framework.embedded import EmbeddedServer
 from framework.process import EXIT_FAILED, configure_logging, exit_status
 from framework.project import PageEntry, Project, ServiceEntry
 from framework.server import ServerBase
-from framework.tools.instances import ShownPage, make_pages, make_services
+from framework.tools.instances import ShownPage, make_instances
 from framework.tools.options import LogLevelOption, PortOption, SizeOption, parse_size
 
 SERVICES = (ServiceEntry(use="moon"),)
@@ -47,25 +47,22 @@ def demo(
     """
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
-    services = make_services(project.services or SERVICES)
-    pages = make_pages(project.pages or PAGES)
+    services, pages = make_instances(project, project.services or SERVICES, project.pages or PAGES)
     width, height = parse_size(size, (project.panel.width, project.panel.height))
     state = project.make_state()
 
     async def everything() -> int:
         with EmbeddedServer(state) as url:
             bus = open_bus(url)
-            try:
-                async with asyncio.TaskGroup() as tasks:
-                    serving = [tasks.create_task(one.serve(bus)) for one in services]
-                    if snapshot is None:
-                        await _live(services, pages, bus, width, height, port)
-                    status = await _pictures(pages, bus, width, height, snapshot, timeout)
-                    for service in serving:
-                        service.cancel()
-                    return status
-            finally:
-                await bus.close()
+            async with asyncio.TaskGroup() as tasks:
+                serving = [tasks.create_task(one.serve(bus)) for one in services]
+                if snapshot is None:
+                    await _live(services, pages, bus, width, height, port)
+                status = await _pictures(pages, bus, width, height, snapshot, timeout)
+                for service in serving:
+                    service.cancel()
+            await bus.close()
+            return status
 
     sys.exit(exit_status(everything))
 
@@ -78,30 +75,28 @@ async def _live(
     height: int,
     port: int | None,
 ) -> NoReturn:
-    from framework.panel.show import Show
-    from framework.panel.web import BrowserSink
+    from framework.panel.show import show_in_browser
 
     remarks = list(dict.fromkeys(remark for one in services for remark in one.remarks))
-    browser = BrowserSink(port=port)
 
-    def started() -> None:
-        typer.echo(f"matrix     {browser.url}")
+    def started(url: str) -> None:
+        typer.echo(f"matrix     {url}")
         typer.echo(f"services   {', '.join(one.name for one in services)}")
         typer.echo(f"pages      {', '.join(one.page.name for one in pages)}")
         for remark in remarks:
             typer.echo(f"place      {remark}")
         typer.echo("Ctrl-C stops everything.")
 
-    panel = Show(
+    await show_in_browser(
         [one.page for one in pages],
-        [browser],
         bus,
         seconds=[one.seconds for one in pages],
         width=width,
         height=height,
         remark=" · ".join(remarks) or None,
+        port=port,
+        started=started,
     )
-    await panel.run(started)
 
 
 async def _pictures(

@@ -15,7 +15,7 @@ from framework.errors import ConfigError
 from framework.process import configure_logging, exit_status
 from framework.project import Project
 from framework.server import ServerBase
-from framework.tools.instances import make_services, service_entries
+from framework.tools.instances import make_instances, service_entries
 from framework.tools.options import LogLevelOption
 
 
@@ -33,7 +33,7 @@ def serve(
     """Run services: fetch on a schedule and publish, until Ctrl-C or SIGTERM."""
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
-    services = make_services(service_entries(project, targets or []))
+    services, _ = make_instances(project, service_entries(project, targets or []), [])
     if not services:
         raise ConfigError(
             "nothing to serve: name a TARGET (matrix list shows them), or add [[service]] entries "

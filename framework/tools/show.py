@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from framework.bus import open_bus
 from framework.errors import ConfigError
 from framework.process import configure_logging, exit_status
 from framework.project import Project
-from framework.tools.instances import make_pages, page_entries
+from framework.tools.instances import make_instances, page_entries
 from framework.tools.options import LogLevelOption, PortOption, SizeOption, parse_size
 
 
@@ -36,7 +37,7 @@ def show(
     """Show pages in a browser on this machine, until Ctrl-C or SIGTERM."""
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
-    pages = make_pages(page_entries(project, targets or []))
+    _, pages = make_instances(project, [], page_entries(project, targets or []))
     if not pages:
         raise ConfigError(
             "nothing to show: name a TARGET (matrix list shows them), or add [[page]] entries to "
@@ -44,28 +45,19 @@ def show(
         )
     width, height = parse_size(size, (project.panel.width, project.panel.height))
 
-    async def work() -> None:
-        from framework.bus import open_bus
-        from framework.panel.show import Show
-        from framework.panel.sinks import FileSink, Sink
-        from framework.panel.web import BrowserSink
+    async def work() -> NoReturn:
+        from framework.panel.show import show_in_browser
+        from framework.panel.sinks import FileSink
 
-        browser = BrowserSink(port=port)
-        sinks: list[Sink] = [browser]
-        if file is not None:
-            sinks.append(FileSink(file, pitch_px=8))
-        bus = open_bus(pages[0].page.config.redis_url.get_secret_value())
-        panel = Show(
+        await show_in_browser(
             [one.page for one in pages],
-            sinks,
-            bus,
+            open_bus(pages[0].page.config.redis_url.get_secret_value()),
             seconds=[one.seconds for one in pages],
             width=width,
             height=height,
+            port=port,
+            also=[] if file is None else [FileSink(file, pitch_px=8)],
+            started=lambda url: typer.echo(f"the panel is at {url}"),
         )
-        try:
-            await panel.run(lambda: typer.echo(f"the panel is at {browser.url}"))
-        finally:
-            await bus.close()
 
     sys.exit(exit_status(work))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from tests.bench import browser, latency, quiet, start
 from tests.bench.figures import Figure
 
-BENCHES: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
+BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "from publish to frame": latency.publish_to_frame,
     "from publish to the screen": browser.publish_to_dot,
     "a still page that nobody watches": quiet.still,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -66,7 +67,7 @@ def server_url() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def showing(url: str, page: DisplayBase, sink: Sink) -> AsyncIterator[Bus]:
+async def showing(url: str, page: DisplayBase[Any], sink: Sink) -> AsyncIterator[Bus]:
     """A panel that shows one page; the bus that it is given is another connection than its own."""
     started = asyncio.Event()
     panel_bus, bus = open_bus(url), open_bus(url)

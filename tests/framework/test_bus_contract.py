@@ -254,6 +254,12 @@ async def test_a_broken_connection_is_mended_in_silence(
     assert watcher.connected == [True]
 
 
+async def test_following_nothing_is_for_the_time(bus: Bus, watch: Watch) -> None:
+    watcher = await watch(bus)
+    assert watcher.connected == [True]
+    assert bus.time.known
+
+
 async def test_following_ends_when_it_is_cancelled(bus: Bus) -> None:
     task = asyncio.create_task(bus.follow(["tide"], lambda *_: None, lambda _: None))
     await bus.snapshot("tide")

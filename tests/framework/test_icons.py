@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from framework import icons
+from framework.colours import COLOURS
 from framework.icons import NAMES, SIZES, icon_image
 
 
@@ -16,10 +18,12 @@ def test_every_icon_is_drawn_for_every_size(name: str, size: int) -> None:
     image = icon_image(name, size)
     assert image is not None
     assert image.size == (size, size)
-    lit = [colour[:3] for _, colour in image.getcolors() or [] if colour[3]]
-    assert 1 <= len(lit) <= 3
-    assert all(max(colour) >= 96 for colour in lit)
-    box = image.getchannel("A").getbbox()
+    flat = Image.new("RGB", image.size)
+    flat.paste(image, mask=image)
+    colours = {colour for _, colour in flat.getcolors() or []} - {(0, 0, 0)}
+    assert 1 <= len(colours) <= 2
+    assert colours <= set(COLOURS.values())
+    box = flat.getbbox()
     assert box is not None
     assert min(box[2] - box[0], box[3] - box[1]) >= 0.6 * size
 

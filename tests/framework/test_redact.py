@@ -14,17 +14,17 @@ class Login(BaseModel):
 
 
 class MailConfig(Config):
-    logins: list[Login] = []
-    by_host: dict[str, SecretStr] = {}
+    logins: tuple[Login, ...] = ()
+    by_host: dict[str, SecretStr] | None = None
     key: SecretBytes = SecretBytes(b"")
 
 
 CONFIG = MailConfig(
     redis_url=SecretStr("redis://:pw@host/0"),
-    logins=[
+    logins=(
         Login(user="ann", password=SecretStr("a b/c")),
         Login(user="bo", password=SecretStr("a b")),
-    ],
+    ),
     by_host={"x": SecretStr("tok")},
     key=SecretBytes(b"raw"),
 )

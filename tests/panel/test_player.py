@@ -16,7 +16,7 @@ def on(player: Player) -> str:
 
 def test_each_page_has_its_turn_and_then_it_begins_again() -> None:
     player, seen = THREE, []
-    for second in range(0, 46):
+    for second in range(46):
         player = player.at(second)
         seen.append(on(player))
     assert seen.index("clock") == 10

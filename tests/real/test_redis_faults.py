@@ -91,7 +91,7 @@ async def test_frozen(private_server: MakeServer, watch: Watch) -> None:
         watcher = await watch(bus, "tide")
 
         server.freeze()
-        await watcher.until_connected(True, False, limit_s=1.5)
+        await watcher.until_connected(True, False, limit_s=3)
         with pytest.raises(BusUnavailable, match="no answer in time"):
             await bus.publish("tide", post(0))
 
@@ -126,6 +126,7 @@ async def test_an_old_dump_is_restored(private_server: MakeServer, watch: Watch)
         server.command("SAVE")
         await bus.publish("tide", post(1))
         server.kill()
+        await watcher.until_connected(True, False)
         server.start()
         await watcher.until_connected(True, False, True)
 

@@ -132,7 +132,7 @@ def server(latitude: float = 52.52, longitude: float = 13.4) -> MoonServer:
 async def test_publishes_what_the_place_sees() -> None:
     async with Harness(server(), now=T0) as h:
         await h.fetch()
-        update = h.published("moon")
+        update = h.published(Moon)
         assert update is not None
         assert h.unavailable is None
         assert update.values == sky(52.52, 13.4, T0)
@@ -144,7 +144,7 @@ async def test_a_wrong_clock_publishes_nothing() -> None:
         await h.fetch()
         assert h.unavailable is not None
         assert "2345" in h.unavailable
-        assert h.published("moon") is None
+        assert h.published(Moon) is None
 
 
 @pytest.mark.parametrize("field", ["sunset", "moonrise", "next_full"])
@@ -153,10 +153,9 @@ async def test_fetches_again_as_soon_as_something_has_happened(field: str) -> No
     moon = server()
     async with Harness(moon, now=happens - timedelta(minutes=3)) as h:
         await h.fetch()
-        update = h.published("moon")
+        update = h.published(Moon)
         assert update is not None
-        values = Moon.model_validate(update.values.model_dump())
-        assert abs(moon.next_update(values) - happens) < timedelta(seconds=1)
+        assert abs(moon.next_update(update.values) - happens) < timedelta(seconds=1)
 
 
 async def test_fetches_after_its_period_otherwise() -> None:

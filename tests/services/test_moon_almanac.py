@@ -315,6 +315,25 @@ def test_tilt(place: Place, when: str, tilt_deg: float) -> None:
     assert degrees_apart(sky(*place, utc(when)).tilt_deg, tilt_deg) < 0.1
 
 
+@pytest.mark.parametrize("place", [BERLIN, SYDNEY, QUITO, TROMSO])
+@pytest.mark.parametrize(
+    ("when", "lit_side_deg"), [("1975-03-20T20:05", 270), ("2024-02-02T23:18", 90)]
+)
+def test_at_a_quarter_the_moons_north_is_square_to_the_light(
+    place: Place, when: str, lit_side_deg: float
+) -> None:
+    # The Sun is on the ecliptic, and the Moon within 5.3 degrees of it: so is the direction.
+    seen = sky(*place, utc(when))
+    assert degrees_apart(seen.tilt_deg - seen.north_deg, lit_side_deg) < 6.5
+
+
+def test_in_sydney_the_face_is_upside_down() -> None:
+    # At the same moment, with the Moon on the meridian of neither.
+    north, south = (sky(*place, utc("2024-01-25T17:54")) for place in (BERLIN, SYDNEY))
+    assert degrees_apart(north.north_deg, 0) < 90
+    assert degrees_apart(south.north_deg, 180) < 90
+
+
 # Skyfield 1.55 with DE421, seen from the centre of the Earth.
 @pytest.mark.parametrize(
     ("when", "phase_deg", "illumination"),

@@ -76,7 +76,9 @@ export class Leds {
   // What the screen shows in the middle of a dot: [red, green, blue].
   pixel(x, y) {
     const at = (dot) => dot * this.#pitch + Math.floor(this.#pitch / 2);
-    return [...this.#pen.getImageData(at(x), at(y), 1, 1).data.slice(0, 3)];
+    const probe = new OffscreenCanvas(1, 1).getContext("2d");
+    probe.drawImage(this.#canvas, at(x), at(y), 1, 1, 0, 0, 1, 1);
+    return [...probe.getImageData(0, 0, 1, 1).data.slice(0, 3)];
   }
 
   #light(rgb) {
@@ -129,16 +131,28 @@ function layer(width, height, alpha = false) {
 // What is between the dots: one pitch square of it, with a hole for the dot.
 function gap(pitch, look) {
   const square = layer(pitch, pitch, true);
-  const middle = (pitch - 1) / 2;
   for (let y = 0; y < pitch; y++) {
     for (let x = 0; x < pitch; x++) {
-      const inside = look.diameter / 2 - Math.hypot(x - middle, y - middle) / pitch;
-      const dot = Math.min(Math.max(inside / look.softEdge + 0.5, 0), 1);
-      square.image.data.set([...look.gap, Math.round(255 * (1 - dot))], (y * pitch + x) * 4);
+      const alpha = Math.round(255 * (1 - covered(x, y, pitch, look)));
+      square.image.data.set([...look.gap, alpha], (y * pitch + x) * 4);
     }
   }
   square.put();
   return square.canvas;
+}
+
+// How much of a pixel of the square is dot. One sample a pixel would make small dots squares.
+function covered(x, y, pitch, look) {
+  const samples = 4;
+  const place = (pixel, sample) => (pixel + (sample + 0.5) / samples) / pitch - 0.5;
+  let sum = 0;
+  for (let across = 0; across < samples; across++) {
+    for (let down = 0; down < samples; down++) {
+      const inside = look.diameter / 2 - Math.hypot(place(x, across), place(y, down));
+      sum += Math.min(Math.max(inside / look.softEdge + 0.5, 0), 1);
+    }
+  }
+  return sum / samples ** 2;
 }
 
 // Weights for distances 0, 1, 2…, which add up to 1 over both sides.

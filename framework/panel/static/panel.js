@@ -26,6 +26,7 @@ let retrying = 0; // timer
 let status = null;
 let aheadMs = 0; // of the bus's time before performance.now()
 let ticking = 0; // timer
+let shift = [0, 0]; // of the canvas, CSS pixels
 
 window.panel = Object.freeze({
   get sequence() {
@@ -44,10 +45,12 @@ function connect() {
     retryMs = FIRST_RETRY_MS;
     if (document.hidden) ask("watch", { watching: false });
     notice();
+    tick();
   };
   socket.onmessage = ({ data }) => (typeof data === "string" ? heard(JSON.parse(data)) : frame(data));
   socket.onclose = () => {
     notice();
+    tick();
     retrying = setTimeout(connect, retryMs * (0.75 + Math.random() / 2));
     retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
   };
@@ -116,7 +119,6 @@ function describe() {
     press(size, +size.dataset.width === status.width && +size.dataset.height === status.height);
   }
   items($("pages"), status.pages, pageItem, describePage);
-  items($("feeds"), status.feeds, feedItem, describeFeed);
   say($("remark"), status.remark ?? "");
   notice();
   tick();
@@ -129,9 +131,10 @@ function tick() {
   if (!status || document.hidden) return;
   const until = ms(status.until);
   const leftMs = until === null ? 0 : Math.max(until - now(), 0);
-  const soon = until === null ? "" : ` in ${seconds(Math.ceil(leftMs / 1000))}`;
-  const next = status.next_title === null ? "" : `; next ${status.next_title}${soon}`;
-  say($("why"), `, ${status.why}${next}`);
+  const left = leftMs > 0 ? ` in ${seconds(Math.ceil(leftMs / 1000))}` : " now";
+  const next = connected() ? status.next_title : null; // what comes is not known here for long
+  say($("why"), `, ${status.why}${next === null ? "" : "; "}`);
+  say($("soon"), next === null ? "" : `next ${next}${until === null ? "" : left}`);
   items($("feeds"), status.feeds, feedItem, describeFeed);
   ticking = setTimeout(tick, leftMs > 0 ? (leftMs % 1000) + 1 : 1000);
 }
@@ -203,7 +206,7 @@ function listItem(tag) {
     part.className = name;
     box.append(part);
   }
-  box.firstChild.ariaHidden = "true";
+  box.firstChild.setAttribute("aria-hidden", "true");
   item.append(box);
   return item;
 }
@@ -239,13 +242,16 @@ function fit() {
   align();
 }
 
-// In the middle of something odd the dots would lie between device pixels, and blur.
+// In the middle of something odd the dots would lie between device pixels, and blur. To move the
+// canvas costs a new picture of it, so it is moved only if it must be.
 function align() {
-  canvas.style.translate = "none";
   const ratio = window.devicePixelRatio;
   const { left, top } = canvas.getBoundingClientRect();
   const off = (at) => (Math.round(at * ratio) - at * ratio) / ratio;
-  canvas.style.translate = `${off(left + window.scrollX)}px ${off(top + window.scrollY)}px`;
+  const [x, y] = [off(left + window.scrollX), off(top + window.scrollY)];
+  if (Math.abs(x) < 0.01 && Math.abs(y) < 0.01) return;
+  shift = [shift[0] + x, shift[1] + y];
+  canvas.style.translate = `${shift[0]}px ${shift[1]}px`;
 }
 
 function fill(on) {
@@ -329,6 +335,7 @@ canvas.addEventListener("pointerup", () => {
   letGo();
 });
 canvas.addEventListener("pointercancel", letGo);
+canvas.addEventListener("pointerleave", letGo);
 canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 
 connect();

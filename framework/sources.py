@@ -1,0 +1,72 @@
+"""What there is to load a configuration from, and how one says where a value came from.
+
+Reading ``matrix.toml`` is left to ``project``, the machine's time zone to ``place``, the secrets to
+whoever makes a ``Sources``. Which source wins is decided in ``gathering``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from framework.config import Config
+from framework.errors import ConfigError
+from framework.place import machine_timezone
+from framework.project import FILE, Project
+
+Kind = Literal["argument", "environment", "secrets", "config", "machine", "default"]
+
+Secrets = Callable[[type[Config], str], Mapping[str, object]]
+"""Given class and instance, a mapping of the shape of ``[config]``; it may raise what it likes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value came from."""
+
+    source: Kind
+    where: str
+    """Exactly: ``environment MATRIX_TIDE__TOKEN``, ``[config.tide] station in matrix.toml``."""
+
+    def __str__(self) -> str:
+        return self.where
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What there is to load from. Its repr shows no values."""
+
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    table: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """``[config]`` of ``matrix.toml``: shared fields and sections."""
+    table_path: str = FILE
+    """What messages call the file of ``table``."""
+    secrets: Secrets | None = field(default=None, repr=False)
+    machine_timezone: str | None = None
+    machine_redis_url: str | None = field(default=None, repr=False)
+    """Of the embedded server of this folder, when one runs."""
+
+    @classmethod
+    def of_machine(
+        cls, project: Project, environ: Mapping[str, str], *, secrets: Secrets | None = None
+    ) -> Self:
+        """What there is on this machine, in the folder of ``project``.
+
+        :raises ConfigError: the address of the folder's server must not be read.
+        """
+        try:
+            redis_url = project.bus_url()
+        except ConfigError as error:
+            problem = str(error)
+        else:
+            return cls(
+                environ=environ,
+                table=project.config,
+                table_path=FILE if project.path is None else project.path.name,
+                secrets=secrets,
+                machine_timezone=machine_timezone(environ),
+                machine_redis_url=redis_url,
+            )
+        del environ  # a traceback keeps the locals of this frame, and these hold values
+        raise ConfigError(problem)

@@ -1,0 +1,127 @@
+"""What the framework draws over a page, or in its place."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from framework.canvas import Canvas
+from framework.colours import rgb
+from framework.panel.marks import STRIP, age_words, expired, failed, late, no_data
+from framework.testing import assert_golden
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "marks"
+SIZES = [(128, 64), (64, 32)]
+ANY_SIZE = st.tuples(st.integers(1, 256), st.integers(1, 128))
+
+
+def page(width: int, height: int) -> Image.Image:
+    """A page with a hero above, and text down to its margin."""
+    canvas = Canvas.blank(width, height)
+    hero, _, facts = canvas.inset().rows(15, 1.0, "body")
+    hero.text("18°", role="hero")
+    facts.pair("Feels", "24:00", "sky")
+    return canvas.image_of_page
+
+
+def last_row(image: Image.Image) -> list[tuple[int, ...] | float | None]:
+    return [image.getpixel((x, image.height - 1)) for x in range(image.width)]
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(seconds=-5), "0 s"),
+        (timedelta(seconds=59.9), "59 s"),
+        (timedelta(minutes=1), "1 min"),
+        (timedelta(minutes=119), "119 min"),
+        (timedelta(hours=2), "2 h"),
+        (timedelta(hours=47, minutes=59), "47 h"),
+        (timedelta(days=2), "2 d"),
+        (timedelta(days=400), "400 d"),
+    ],
+)
+def test_an_age_is_said_in_one_unit_and_never_more_than_it_is(age: timedelta, words: str) -> None:
+    assert age_words(age) == words
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_late_changes_the_last_row_and_nothing_else(size: tuple[int, int]) -> None:
+    before, image = page(*size), page(*size)
+    late(image, 0.25, None)
+    above = (0, 0, size[0], size[1] - 1)
+    assert image.crop(above).tobytes() == before.crop(above).tobytes()
+    quarter = size[0] // 4
+    assert last_row(image) == [rgb("late")] * quarter + [(0, 0, 0)] * (size[0] - quarter)
+
+
+@pytest.mark.parametrize(("share", "dots"), [(-1.0, 1), (0.0, 1), (0.004, 1), (1.0, 64), (9.0, 64)])
+def test_the_line_is_there_as_long_as_the_page_is_late(share: float, dots: int) -> None:
+    image = page(64, 32)
+    late(image, share, None)
+    assert last_row(image).count(rgb("late")) == dots
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_expired_is_grey_above_a_strip_and_its_hero_can_still_be_read(
+    size: tuple[int, int],
+) -> None:
+    before, image = page(*size), page(*size)
+    expired(image, "Tide", "2 h")
+    body = image.crop((0, 0, size[0], size[1] - STRIP))
+    levels = {colour for _, colour in body.getcolors(10_000) or []}
+    assert all(
+        colour[0] == colour[1] == colour[2] for colour in levels if isinstance(colour, tuple)
+    )
+    hero = (0, 0, size[0], 17)
+    lit = before.crop(hero).convert("L").point(lambda value: 255 if value else 0)
+    assert (
+        image.crop(hero).convert("L").point(lambda value: 255 if value else 0).tobytes()
+        == lit.tobytes()
+    )
+    strip = image.crop((0, size[1] - STRIP, *size))
+    assert {colour for _, colour in strip.getcolors(10_000) or []} == {(0, 0, 0), rgb("amber")}
+
+
+@settings(deadline=None)
+@given(size=ANY_SIZE, words=st.text(max_size=12), share=st.floats(0, 1))
+def test_every_mark_fits_every_panel(size: tuple[int, int], words: str, share: float) -> None:
+    image = Image.new("RGB", size)
+    late(image, share, words)
+    expired(image, words, words)
+    assert image.size == size
+    assert no_data(*size, None, words).size == size
+    assert failed(*size, words, words).size == size
+
+
+def test_a_problem_says_its_kind_when_there_is_no_room_for_more() -> None:
+    long, short = (
+        failed(64, 32, "Moon", problem)
+        for problem in ("UnicodeDecodeError, moon.py:41", "UnicodeDecode")
+    )
+    assert long.tobytes() == short.tobytes()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_they_look_as_they_should(width: int, height: int) -> None:
+    size = f"{width}x{height}"
+    just_on, later, old = page(width, height), page(width, height), page(width, height)
+    late(just_on, 0.62, "12 min")
+    late(later, 0.3, None)
+    expired(old, "Weather", "2 h")
+    assert_golden(just_on, GOLDEN / f"late-just-on-{size}.png")
+    assert_golden(later, GOLDEN / f"late-{size}.png")
+    assert_golden(old, GOLDEN / f"expired-{size}.png")
+    assert_golden(no_data(width, height, "moon", "moon"), GOLDEN / f"no-data-{size}.png")
+    assert_golden(
+        no_data(width, height, None, "weather tide"), GOLDEN / f"no-data-no-icon-{size}.png"
+    )
+    assert_golden(
+        failed(width, height, "Moon", "ZeroDivisionError, moon.py:41"),
+        GOLDEN / f"failed-{size}.png",
+    )

@@ -20,10 +20,10 @@ from typing_extensions import TypeVar
 from framework.bus import Posted, open_bus
 from framework.bustime import BusTime
 from framework.config import Config
+from framework.config.loading import load
+from framework.config.names import check_name
 from framework.errors import ConfigError, DefinitionError
 from framework.generics import type_arguments
-from framework.loading import load
-from framework.names import check_name
 from framework.project import Project
 from framework.update import Freshness, Update, Values
 

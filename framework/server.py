@@ -21,10 +21,10 @@ from framework.blocking import Blocking
 from framework.bus import Bus, open_bus
 from framework.bustime import BusTime
 from framework.config import Config
+from framework.config.loading import load
+from framework.config.names import check_name
 from framework.errors import DefinitionError, NotModified, Unavailable
 from framework.generics import type_arguments
-from framework.loading import load
-from framework.names import check_name
 from framework.outage import Outage
 from framework.publisher import Publisher
 from framework.redact import redacted

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from framework.config.names import check_unique, fold
 from framework.display import DisplayBase
 from framework.errors import ConfigError
-from framework.names import check_unique, fold
 from framework.project import FILE, PageEntry, Project, ServiceEntry
 from framework.server import ServerBase
 from framework.targets import PAGES, SERVICES, available, resolve

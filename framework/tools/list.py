@@ -11,13 +11,13 @@ from typing import Any
 
 import typer
 
+from framework.config.loading import Description, describe
+from framework.config.sources import Sources
 from framework.display import DisplayBase
 from framework.errors import MatrixError
-from framework.loading import Description, describe
 from framework.process import configure_logging
 from framework.project import Project
 from framework.server import ServerBase
-from framework.sources import Sources
 from framework.targets import PAGES, SERVICES, available, resolve
 from framework.tools.options import LogLevelOption
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framework.config.sources import Sources
 from framework.errors import ConfigError
 from framework.project import PageEntry, PanelEntry, Project, ServiceEntry
-from framework.sources import Sources
 
 FULL = """
 [config]

@@ -10,9 +10,9 @@ import pytest
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from framework.config import Config, Place
+from framework.config.loading import Loaded, load
+from framework.config.sources import Sources
 from framework.errors import ConfigError
-from framework.loading import Loaded, load
-from framework.sources import Sources
 
 
 class Server(BaseModel):

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from framework.config import Config
+from framework.config.model import Config
+from framework.config.place import machine_timezone
 from framework.errors import ConfigError
-from framework.place import machine_timezone
 from framework.project import FILE, Project
 
 Kind = Literal["argument", "environment", "secrets", "config", "machine", "default"]

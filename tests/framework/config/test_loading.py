@@ -14,10 +14,10 @@ from pydantic import BaseModel, Field, SecretStr, field_validator, model_validat
 from pydantic_core import PydanticCustomError
 
 from framework.config import Config, Place
+from framework.config.loading import describe, load
+from framework.config.sources import Sources
 from framework.errors import ConfigError
-from framework.loading import describe, load
 from framework.project import Project
-from framework.sources import Sources
 
 
 class Server(BaseModel):

@@ -16,7 +16,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, Wrap
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
-from framework.annotations import (
+from framework.config.annotations import (
     aliases_of,
     bare,
     classes_in,

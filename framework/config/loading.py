@@ -15,14 +15,14 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from framework.config import Config
-from framework.declared import declared
+from framework.config.declared import declared
+from framework.config.gathering import COORDINATES, OF_ZONE, gather
+from framework.config.model import Config
+from framework.config.names import check_name
+from framework.config.place import GREENWICH, spot_of
+from framework.config.sources import Origin, Sources
 from framework.errors import ConfigError
-from framework.gathering import COORDINATES, OF_ZONE, gather
-from framework.names import check_name
-from framework.place import GREENWICH, spot_of
 from framework.project import Project
-from framework.sources import Origin, Sources
 
 C = TypeVar("C", bound=Config)
 

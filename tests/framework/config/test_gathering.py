@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from framework.config import Config
-from framework.loading import Loaded, load
-from framework.sources import Sources
+from framework.config.loading import Loaded, load
+from framework.config.sources import Sources
 
 
 class Server(BaseModel):

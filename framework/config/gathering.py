@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from framework.annotations import fills_secret
-from framework.config import Config, Place
-from framework.declared import Declared, declared, owner_of
-from framework.environment import Variables
-from framework.names import fold
-from framework.problems import Instance
-from framework.sources import Origin, Sources
+from framework.config.annotations import fills_secret
+from framework.config.declared import Declared, declared, owner_of
+from framework.config.environment import Variables
+from framework.config.model import Config, Place
+from framework.config.names import fold
+from framework.config.problems import Instance
+from framework.config.sources import Origin, Sources
 
 COORDINATES = ("latitude", "longitude")
 OF_ZONE = Origin("default", "the place of the time zone")

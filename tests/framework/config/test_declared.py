@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings
 from typing_extensions import TypeAliasType, TypedDict
 
 from framework.config import Config, Place
-from framework.declared import Declared, declared
+from framework.config.declared import Declared, declared
 from framework.errors import DefinitionError
 
 

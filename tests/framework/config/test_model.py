@@ -79,8 +79,8 @@ def test_a_place_needs_both_coordinates_or_neither() -> None:
 
 def test_loading_does_not_import_pydantic_settings() -> None:
     code = (
-        "import sys; from framework.config import Place; from framework.loading import load;"
-        "from framework.sources import Sources;"
+        "import sys; from framework.config import Place; from framework.config.loading import load;"
+        "from framework.config.sources import Sources;"
         "load(Place, 'here', sources=Sources(environ={'HOME': 'x'}));"
         "sys.exit('pydantic_settings' in sys.modules)"
     )

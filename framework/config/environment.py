@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from framework.declared import Declared
-from framework.sources import Origin
+from framework.config.declared import Declared
+from framework.config.sources import Origin
 
 
 class Variables:

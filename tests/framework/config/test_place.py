@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 import pytest
 
-from framework.place import GREENWICH, is_timezone, machine_timezone, spot_of
+from framework.config.place import GREENWICH, is_timezone, machine_timezone, spot_of
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
 
-from framework.config import OWN_ERRORS, Config
-from framework.declared import Declared, declared
-from framework.names import fold
-from framework.sources import Origin
+from framework.config.declared import Declared, declared
+from framework.config.model import OWN_ERRORS, Config
+from framework.config.names import fold
+from framework.config.sources import Origin
 
 _WORDS = {
     "missing": "is missing",

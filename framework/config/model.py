@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from framework.declared import check_class
-from framework.place import is_timezone, spot_of
+from framework.config.declared import check_class
+from framework.config.place import is_timezone, spot_of
 
 OWN_ERRORS = frozenset({"matrix_timezone", "matrix_redis_url", "matrix_place"})
 """Errors whose message is a constant of this file, and so may be shown."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from framework.config import Config
+from framework.config.names import check_name, check_unique
 from framework.errors import ConfigError
-from framework.names import check_name, check_unique
 
 
 class Region(Config, shared=True):

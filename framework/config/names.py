@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from framework.config import Config, Place
-from framework.declared import declared
+from framework.config.declared import declared
+from framework.config.model import Config, Place
 from framework.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from framework.canvas import Canvas
     from framework.config import Config, Place
-    from framework.display import DisplayBase, Feed
+    from framework.display import DisplayBase
     from framework.errors import (
         BusUnavailable,
         ConfigError,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         NotModified,
         Unavailable,
     )
+    from framework.feed import Feed
     from framework.server import ServerBase
     from framework.update import Freshness, Update, Values
 
@@ -45,7 +46,7 @@ __all__ = [
 _HOME = {
     "canvas": ("Canvas",),
     "config": ("Config", "Place"),
-    "display": ("DisplayBase", "Feed"),
+    "display": ("DisplayBase",),
     "errors": (
         "BusUnavailable",
         "ConfigError",
@@ -54,6 +55,7 @@ _HOME = {
         "NotModified",
         "Unavailable",
     ),
+    "feed": ("Feed",),
     "server": ("ServerBase",),
     "update": ("Freshness", "Update", "Values"),
 }

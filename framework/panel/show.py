@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 from PIL import Image
 
 from framework.bus import Bus, Posted
-from framework.display import DisplayBase, Following
+from framework.feed import Following
+from framework.page import Page
 from framework.panel.player import Player, Turn
 from framework.panel.sinks import Sink
 from framework.panel.stage import Frame, Stage
@@ -32,7 +33,7 @@ class Show:
 
     def __init__(
         self,
-        pages: Sequence[DisplayBase[Any]],
+        pages: Sequence[Page[Any]],
         sinks: Sequence[Sink],
         bus: Bus,
         *,
@@ -223,7 +224,7 @@ def _rounded(now: datetime, in_s: float) -> datetime:
 
 
 async def show_in_browser(
-    pages: Sequence[DisplayBase[Any]],
+    pages: Sequence[Page[Any]],
     bus: Bus,
     *,
     started: Callable[[str], None],

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from framework.bus import Bus, Posted
-from framework.display import DisplayBase
+from framework.page import Page
 from framework.panel.led import contact_sheet, picture
 from framework.panel.stage import Stage
 
@@ -20,7 +20,7 @@ SETTLED_S = 3.0
 
 
 async def snapshot(
-    pages: Sequence[DisplayBase[Any]],
+    pages: Sequence[Page[Any]],
     bus: Bus,
     folder: Path,
     *,
@@ -75,7 +75,7 @@ async def snapshot(
     return list(waiting)
 
 
-def _write(pages: Sequence[DisplayBase[Any]], made: dict[str, Image.Image], folder: Path) -> None:
+def _write(pages: Sequence[Page[Any]], made: dict[str, Image.Image], folder: Path) -> None:
     pictures = [(page.title, picture(made[page.name])) for page in pages]
     for page, (_, image) in zip(pages, pictures, strict=True):
         image.save(folder / f"{page.name}.png")

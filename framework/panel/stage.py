@@ -15,8 +15,8 @@ from PIL import Image
 
 from framework.bustime import BusTime
 from framework.canvas import Canvas
-from framework.display import DisplayBase
 from framework.outage import Outage
+from framework.page import Page
 from framework.panel import marks
 from framework.panel.status import PageStatus, State
 from framework.redact import redacted
@@ -58,7 +58,7 @@ class Frame:
 class Stage:
     """Where one page plays."""
 
-    def __init__(self, page: DisplayBase[Any], *, strict: bool = False) -> None:
+    def __init__(self, page: Page[Any], *, strict: bool = False) -> None:
         """``strict``, for tests: what ``draw`` raises is raised, drawing outside its region too."""
         self.page = page
         self._strict = strict

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from framework.display import DisplayBase
 from framework.errors import Unavailable
+from framework.page import Page
 from framework.publisher import Publisher
 from framework.server import ServerBase
 from framework.testing.bus import MemoryBus
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 M = TypeVar("M", bound=Values)
-Service = ServerBase[Any, Any]
-Page = DisplayBase[Any]
+AnyService = ServerBase[Any, Any]
+AnyPage = Page[Any]
 
 
 class Harness:
@@ -33,14 +33,14 @@ class Harness:
         assert h.freshness(TidePage) is Freshness.EXPIRED
     """
 
-    def __init__(self, *parts: Service | Page, now: datetime) -> None:
+    def __init__(self, *parts: AnyService | AnyPage, now: datetime) -> None:
         """``now``: aware; the bus's time when the test begins."""
         self.time = FakeClock(now)
         self.bus = MemoryBus(self.time)
         self.unavailable: str | None = None
         """Why the last ``fetch`` got nothing, if it raised ``Unavailable``."""
-        self._publishers: dict[str, tuple[Service, Publisher[Any]]] = {}
-        self._pages: list[Page] = []
+        self._publishers: dict[str, tuple[AnyService, Publisher[Any]]] = {}
+        self._pages: list[AnyPage] = []
         for part in parts:
             if isinstance(part, ServerBase):
                 self._publishers[part.name] = (part, part.publisher(self.bus))
@@ -102,11 +102,11 @@ class Harness:
         held: Update[M] | None = self._publishers[name][1].held
         return held
 
-    def freshness(self, page: type[Page] | str) -> Freshness:
+    def freshness(self, page: type[AnyPage] | str) -> Freshness:
         """How old this page (its class or its name) is now."""
         return self.page(page).freshness()
 
-    def image(self, page: type[Page] | str, size: tuple[int, int] = (128, 64)) -> Image.Image:
+    def image(self, page: type[AnyPage] | str, size: tuple[int, int] = (128, 64)) -> Image.Image:
         """What a panel of that size would show of this page, with what the framework says of its
         age. What ``draw`` raises is raised here, drawing outside the canvas too. Needs Pillow.
         """
@@ -115,7 +115,7 @@ class Harness:
         width, height = size
         return Stage(self.page(page), strict=True).frame(self.time, width, height, 3.0).image
 
-    def page(self, page: type[Page] | str) -> Page:
+    def page(self, page: type[AnyPage] | str) -> AnyPage:
         """The page of that class or name."""
         for one in self._pages:
             if one.name == page or type(one) is page:

@@ -16,8 +16,9 @@ from framework.bus import Bus, Posted, open_bus
 from framework.bustime import to_us
 from framework.canvas import Canvas
 from framework.config import Config
-from framework.display import DisplayBase, Feed
+from framework.display import DisplayBase
 from framework.embedded import EmbeddedServer
+from framework.feed import Feed
 from framework.panel.show import Show
 from framework.panel.sinks import Remote, Sink
 from framework.panel.status import Status

@@ -8,8 +8,9 @@ import pytest
 from typing_extensions import TypeVar
 
 from framework.config import Config
-from framework.display import DisplayBase, Feed
+from framework.display import DisplayBase
 from framework.errors import DefinitionError
+from framework.feed import Feed
 from framework.server import ServerBase
 from framework.update import Values
 

@@ -8,8 +8,9 @@ import pytest
 
 from framework.canvas import Canvas
 from framework.config import Config
-from framework.display import DisplayBase, Feed
+from framework.display import DisplayBase
 from framework.errors import Unavailable
+from framework.feed import Feed
 from framework.server import ServerBase
 from framework.testing import Harness
 from framework.update import Freshness, Values

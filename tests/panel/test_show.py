@@ -14,8 +14,9 @@ from framework.bus import Posted
 from framework.bustime import to_us
 from framework.canvas import Canvas
 from framework.config import Config
-from framework.display import DisplayBase, Feed
+from framework.display import DisplayBase
 from framework.errors import ConfigError
+from framework.feed import Feed
 from framework.panel.show import Show
 from framework.panel.sinks import Remote, Sink
 from framework.panel.status import Status

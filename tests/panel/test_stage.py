@@ -12,7 +12,8 @@ from framework.bus import Posted
 from framework.bustime import to_us
 from framework.canvas import Canvas
 from framework.config import Config
-from framework.display import DisplayBase, Feed
+from framework.display import DisplayBase
+from framework.feed import Feed
 from framework.panel.stage import Frame, Stage
 from framework.testing.clock import FakeClock
 from framework.update import Freshness, Update, Values

@@ -1,0 +1,125 @@
+"""``Feed``: what a page follows, and ``Following``: the last good update of it that the page holds.
+
+What an update is, is ``update``'s business; how it comes here, the bus's and the panel's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Generic, Literal, Never, Protocol, overload
+
+from pydantic import ValidationError
+from typing_extensions import TypeVar
+
+from framework.bus import Posted
+from framework.update import Freshness, Update, Values
+
+M = TypeVar("M", bound=Values)
+Seen = TypeVar("Seen")
+
+
+class FollowsFeeds(Protocol):
+    """What a ``Feed`` is an attribute of."""
+
+    following: Mapping[str, Following]
+    """By attribute."""
+
+    def now(self) -> datetime: ...
+
+
+class Feed(Generic[Seen]):
+    """What a page follows: ``tide = Feed(Tide)``, and ``self.tide`` is a ``Tide``, never None.
+
+    ``Feed(Weather, required=False)`` is a ``Weather | None``: None until one came, and once it has
+    expired. The feed is the one that is named like the model, unless the page is told otherwise:
+    ``TidePage(feeds={"tide": "harbour"})``.
+    """
+
+    @overload
+    def __init__(self: Feed[M], model: type[M], *, required: Literal[True] = True) -> None: ...
+    @overload
+    def __init__(self: Feed[M | None], model: type[M], *, required: Literal[False]) -> None: ...
+    def __init__(self, model: type[Values], *, required: bool = True) -> None:
+        self.model = model
+        self.required = required
+        self.attribute = ""
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        self.attribute = attribute
+
+    @overload
+    def __get__(self, page: None, owner: type) -> Feed[Seen]: ...
+    @overload
+    def __get__(self, page: FollowsFeeds, owner: type) -> Seen: ...
+    def __get__(self, page: FollowsFeeds | None, owner: type) -> Feed[Seen] | Seen:
+        if page is None:
+            return self
+        values = page.following[self.attribute].values(page.now())
+        if values is None and self.required:
+            raise LookupError(
+                f"{owner.__name__}.{self.attribute}: nothing received yet; it can be read in draw()"
+            )
+        return values  # type: ignore[return-value]  # Seen is M or M | None, as required says
+
+    def __set__(self, page: object, value: Never) -> None:
+        raise AttributeError(f"{self.attribute} is a feed: it is set by what a service publishes")
+
+
+class Following:
+    """One feed as one page follows it: its name, and the last good update of it."""
+
+    def __init__(self, name: str, feed: Feed[Any], log: logging.Logger) -> None:
+        self.name = name
+        self.model: type[Values] = feed.model
+        self.required = feed.required
+        self.update: Update[Values] | None = None
+        self.dropped = 0
+        """How many updates did not validate."""
+        self._log = log
+
+    def take(self, posted: Posted) -> bool:
+        """Hold what was posted. False: it does not validate; the last good one stays."""
+        try:
+            update = Update[self.model].model_validate_json(posted.body)  # type: ignore[name-defined]  # a class made at run time
+            if update.feed != self.model.__name__:
+                raise TypeError(f"it is of type {update.feed!r}")
+        except (ValidationError, TypeError) as error:
+            self.dropped += 1
+            if self.dropped == 1:
+                self._log.warning(
+                    "feed %s: dropped an update that is no %s: %s",
+                    self.name,
+                    self.model.__name__,
+                    _what(error),
+                )
+            return False
+        self.update = update
+        return True
+
+    def values(self, now: datetime) -> Values | None:
+        """What the page sees: an optional feed is gone once it has expired."""
+        if self.update is None or self._gone(self.update, now):
+            return None
+        return self.update.values
+
+    def freshness(self, now: datetime) -> Freshness | None:
+        """None if it says nothing about the page: never received, or optional and expired."""
+        if self.update is None or self._gone(self.update, now):
+            return None
+        return self.update.freshness(now)
+
+    def _gone(self, update: Update[Values], now: datetime) -> bool:
+        return not self.required and update.freshness(now) is Freshness.EXPIRED
+
+
+def _what(error: ValidationError | TypeError) -> str:
+    """Which fields are wrong and how, without any value."""
+    if isinstance(error, TypeError):
+        return str(error)
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'the message'}: {problem['type']}"
+        for problem in problems[:3]
+    )

@@ -297,12 +297,7 @@ async def test_the_canvas_looks_like_the_picture_of_it(
 
 async def until_size(page: Page, size: tuple[int, int]) -> None:
     async with asyncio.timeout(5):
-        while True:
-            wide, high = await page.evaluate(
-                "(({ width, height }) => [width, height])(document.getElementById('panel'))"
-            )
-            if wide * size[1] == high * size[0] and wide % size[0] == 0:
-                break
+        while tuple(await page.evaluate("window.panel.size")) != size:
             await asyncio.sleep(0.01)
     await sees(page, COLOURS[0])
 

@@ -2,7 +2,8 @@
 // The protocol is described in framework/panel/web.py, the dots are drawn by leds.js.
 //
 // For tests there is one read-only hook, `window.panel`: `sequence` is that of the frame on the
-// screen (null: none yet), `pixel(x, y)` what the canvas shows in the middle of a dot.
+// screen (null: none yet), `size` its dots across and down, `pixel(x, y)` what the canvas shows in the
+// middle of a dot.
 
 import { Leds } from "/leds.js";
 
@@ -31,6 +32,9 @@ let shift = [0, 0]; // of the canvas, CSS pixels
 window.panel = Object.freeze({
   get sequence() {
     return sequence;
+  },
+  get size() {
+    return leds && [leds.width, leds.height];
   },
   pixel: (x, y) => leds.pixel(x, y),
 });

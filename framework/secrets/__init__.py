@@ -1,2 +1,2 @@
-"""Where ciphertexts lie (``store``), who decrypts them (``transit``), and the local default of both,
-in Kubernetes' and Vault's own words."""
+"""Where ciphertexts lie (``store``), who decrypts them (``transit``), and each one's local
+default, in Kubernetes' and Vault's own words."""

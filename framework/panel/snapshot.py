@@ -28,10 +28,10 @@ async def snapshot(
     height: int,
     timeout_s: float,
     say: Callable[[str], None],
-) -> list[str]:
+) -> dict[str, str]:
     """Wait until each page has drawn from live data; write one PNG a page and a contact sheet.
 
-    Returns the names of the pages that had not after ``timeout_s``: each is written as it is.
+    Returns why for each page that had not after ``timeout_s``, by its name; it is written as it is.
     """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     waiting = {page.name: Stage(page) for page in pages}
@@ -72,7 +72,7 @@ async def snapshot(
         with suppress(asyncio.CancelledError):
             await following
     await asyncio.to_thread(_write, pages, made, folder)
-    return list(waiting)
+    return {name: stage.status().problem or "no data" for name, stage in waiting.items()}
 
 
 def _write(pages: Sequence[Page[Any]], made: dict[str, Image.Image], folder: Path) -> None:

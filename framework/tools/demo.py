@@ -113,12 +113,10 @@ async def _pictures(
         timeout_s=timeout_s,
         say=lambda line: typer.echo(line),
     )
-    typer.echo(f"{len(pages)} pictures and contact-sheet.png are in {folder}")
-    if missing:
-        typer.echo(
-            f"no data within {timeout_s:g} s: {', '.join(missing)} (--timeout waits longer, "
-            f"--log-level info says what the services do)",
-            err=True,
-        )
-        return EXIT_FAILED
-    return 0
+    typer.echo(f"{len(pages)} page{'s' * (len(pages) > 1)} and contact-sheet.png are in {folder}")
+    if not missing:
+        return 0
+    for name, why in missing.items():
+        typer.echo(f"{name}: {why}, after {timeout_s:g} s", err=True)
+    typer.echo("--timeout waits longer, --log-level info says what the services do", err=True)
+    return EXIT_FAILED

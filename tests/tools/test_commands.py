@@ -49,6 +49,11 @@ class TidePage(DisplayBase):
         canvas.text(f"{self.tide.height_m} m")
 
 
+class BadPage(DisplayBase):
+    def draw(self, canvas: Canvas, now: datetime) -> None:
+        canvas.text(str(1 / 0))
+
+
 if __name__ == "__main__":
     TideServer.run()
 """
@@ -225,13 +230,17 @@ def test_a_page_without_data_is_named_and_the_status_is_1(folder: Path) -> None:
             [[page]]
             use = "tide:TidePage"
             [[page]]
+            use = "tide:BadPage"
+            [[page]]
             use = "clock"
             """
         )
     )
     done = matrix(folder, "demo", "--snapshot", "out", "--timeout", "1", "--size", "64x32")
     assert done.returncode == 1
-    assert "no data within 1 s: tidepage" in done.stderr
+    assert "tidepage: no data, after 1 s" in done.stderr
+    assert "badpage: ZeroDivisionError, tide.py:" in done.stderr
+    assert "clock:" not in done.stderr
     assert "the gauge is dry" in done.stderr
     with Image.open(folder / "out" / "tidepage.png") as picture:
         assert picture.size == (64 * 8, 32 * 8)

@@ -1,0 +1,296 @@
+"""``Encryptor``: puts values into one Secret, sealed, so that no newer value is lost to an older.
+
+It never decrypts. Each data key that it writes carries the *edit id* of the call that wrote it, in
+an annotation that a rotation keeps: whoever lost a reply, or was overtaken, finds out by it whether
+what is stored is its own, what it had read, or somebody else's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from framework.errors import MatrixError
+from framework.secrets.place import Layout, SecretPlace
+from framework.secrets.store import Conflict, Store, Stored, StoreRefused, StoreUnavailable
+from framework.secrets.transit import (
+    Sealed,
+    TooOld,
+    Transit,
+    TransitRefused,
+    TransitUnavailable,
+    version_of,
+)
+
+EDIT_PREFIX = "matrix.edit/"
+"""Before the name of a data key: the annotation that holds the edit id of what is in it."""
+SEALED_FOR = "matrix.sealed/for"
+"""The annotation that repeats what the ciphertexts are bound to. For diagnosis: never trusted."""
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""Where ``kubectl apply`` keeps a copy of all it applied: plaintext, if that was applied."""
+
+MAX_BYTES = 1024 * 1024
+"""What Kubernetes allows for the values of a Secret together."""
+HEADROOM = 8
+"""Bytes that a ciphertext can grow by when it is rewrapped: from v1 to v999999999."""
+
+ATTEMPTS = 5
+"""How often a change is tried when rotations come in between."""
+
+_GONE = (
+    "it is stored, and the Transit, restored from a backup meanwhile, cannot open it: encrypt again"
+)
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_DIGEST = "sha256-"
+_NAME_LENGTH = 63
+
+
+class Overtaken(MatrixError):
+    """Somebody else has changed the same data key meanwhile: a human has to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was stored: names of data keys, sorted."""
+
+    added: tuple[str, ...]
+    overwritten: tuple[str, ...]
+    removed: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """Sentences for the user."""
+
+
+def edit_annotation(data_key: str) -> str:
+    """The annotation's name for a data key: readable where Kubernetes allows it, else a digest."""
+    if _NAME.fullmatch(data_key) and not data_key.startswith(_DIGEST):
+        return EDIT_PREFIX + data_key
+    digest = hashlib.sha256(data_key.encode()).hexdigest()
+    return EDIT_PREFIX + (_DIGEST + digest)[:_NAME_LENGTH]
+
+
+def sealed_for(place: SecretPlace) -> str:
+    """What ``SEALED_FOR`` holds."""
+    return "/".join((place.layout, place.cluster, place.namespace, place.secret))
+
+
+class Encryptor:
+    """Seals values into the Secret at ``place``, whatever rotators and other encryptors do there.
+
+    Both methods may raise ``TransitUnavailable`` and ``TransitRefused`` (nothing was stored, unless
+    the message says so), ``StoreUnavailable`` (the message says if it is not known whether
+    anything was stored), ``StoreRefused`` and ``Overtaken``. Running them again is always safe.
+    """
+
+    def __init__(self, transit: Transit, store: Store, place: SecretPlace) -> None:
+        self._transit = transit
+        self._store = store
+        self._place = place
+
+    def document(self, data_key: str, text: bytes) -> Change:
+        """Seal a whole text as this data key; all others stay as they are."""
+        return self._change("document", {data_key: text}, prune=False)
+
+    def fields(self, values: Mapping[str, bytes], *, prune: bool = False) -> Change:
+        """Seal each value as a data key of its own, all in one write.
+
+        Other data keys stay as they are; with ``prune`` those that are there now are removed.
+        """
+        return self._change("fields", values, prune=prune)
+
+    def _change(self, layout: Layout, values: Mapping[str, bytes], *, prune: bool) -> Change:
+        if self._place.layout != layout:
+            raise ValueError(f"{self._store.name} has the layout {self._place.layout!r}")
+        first = self._store.read()
+        there = set(first.data) if first is not None else set()
+        edit = _Edit(
+            transit=self._transit,
+            store=self._store,
+            place=self._place,
+            first=first,
+            values=values,
+            removed=frozenset(there - set(values)) if prune else frozenset(),
+        )
+        warnings = edit.carry_out()
+        return Change(
+            added=tuple(sorted(set(values) - there)),
+            overwritten=tuple(sorted(there & set(values))),
+            removed=tuple(sorted(edit.removed)),
+            warnings=tuple(warnings),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Edit:
+    """One change, under one edit id however often it has to be tried."""
+
+    transit: Transit
+    store: Store
+    place: SecretPlace
+    first: Stored | None
+    """What was read first: the change is of this, and of nothing newer."""
+    values: Mapping[str, bytes] = field(repr=False)
+    removed: frozenset[str]
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def carry_out(self) -> list[str]:
+        """Returns what the user should be warned of."""
+        self.transit.read_key()  # a key that cannot be used is refused before anything is written
+        stored = self._write()
+        warnings = []
+        if self.first is not None and LAST_APPLIED in self.first.annotations:
+            warnings.append(
+                f"{self.store.name} had the annotation {LAST_APPLIED}, which is removed now. If "
+                "what was applied was plaintext, backups of the cluster still hold it: change the "
+                "values where they come from"
+            )
+        if stored.owner is not None:
+            warnings.append(
+                f"{stored.owner} writes {self.store.name} too and may bring the old values back: "
+                "change them there as well"
+            )
+        if not self._bring_up(stored):
+            warnings.append(
+                f"{self.store.name} is changed, and may be below the newest key version until the "
+                "next rotation"
+            )
+        return warnings
+
+    def _write(self) -> Stored:
+        """At once, or again after a rotation came between; never over what somebody else wrote."""
+        held = self.first
+        lost = False
+        for _ in range(ATTEMPTS):
+            try:
+                return self._try(held)
+            except (Conflict, TooOld):  # too old: asleep since encrypting, through rotations
+                pass
+            except StoreUnavailable:
+                lost = True
+            held = self._look_again(lost=lost)
+            if held is not None and self._is_done(held):
+                return held
+            self._check_untouched(held)
+        raise Conflict(
+            f"{self.store.name} is written all the time, or its replies are lost: run it again"
+        )
+
+    def _try(self, held: Stored | None) -> Stored:
+        """Encrypt after reading, or what is written could be of a version that is retired."""
+        data = dict(held.data) if held is not None else {}
+        annotations = dict(held.annotations) if held is not None else {}
+        for data_key in self.removed:
+            data.pop(data_key, None)
+            annotations.pop(edit_annotation(data_key), None)
+        data.update(self._encrypted())
+        self._check_size(data)
+        annotations.pop(LAST_APPLIED, None)
+        annotations.update(dict.fromkeys(map(edit_annotation, self.values), self.id))
+        annotations[SEALED_FOR] = sealed_for(self.place)
+        if held is None:
+            return self.store.create(data, annotations)
+        return self.store.replace(held, data, annotations)
+
+    def _encrypted(self) -> dict[str, str]:
+        texts = {
+            data_key: self.transit.encrypt(self.place.context(data_key), value)
+            for data_key, value in self.values.items()
+        }
+        self._rewrapped(texts, "nothing was stored: what was encrypted does not verify")
+        return texts
+
+    def _look_again(self, *, lost: bool) -> Stored | None:
+        """``lost``: a request is out that may have arrived, or may arrive yet."""
+        try:
+            return self.store.read()
+        except StoreUnavailable as error:
+            reason = str(error)
+        if not lost:
+            raise StoreUnavailable(f"nothing was stored: {reason}")
+        raise StoreUnavailable(
+            f"it is not known whether {self.store.name} was changed, because the reply was lost, "
+            f"and now: {reason}. Run it again"
+        )
+
+    def _is_done(self, held: Stored) -> bool:
+        """An earlier try arrived, though its reply did not."""
+        return len(self._own(held)) == len(self.values) and not self.removed & set(held.data)
+
+    def _check_untouched(self, held: Stored | None) -> None:
+        """What this change is about is as it was read first, but for a rotation."""
+        for data_key in sorted({*self.values, *self.removed}):
+            if _mark(held, data_key) != _mark(self.first, data_key):
+                raise Overtaken(
+                    f"{self.store.name}, data key {data_key}: changed by somebody else, look and "
+                    "run again"
+                )
+
+    def _check_size(self, data: Mapping[str, str]) -> None:
+        size = sum(len(text.encode()) + HEADROOM for text in data.values())
+        if size > MAX_BYTES:
+            raise StoreRefused(
+                f"nothing was stored: {self.store.name} would have {size} bytes, with what "
+                f"rotations may add, and {MAX_BYTES} are allowed; split it into two sources"
+            )
+
+    def _own(self, held: Stored) -> list[str]:
+        """The data keys that hold what this edit wrote, rewrapped since or not."""
+        return [
+            data_key
+            for data_key in self.values
+            if data_key in held.data and held.annotations.get(edit_annotation(data_key)) == self.id
+        ]
+
+    def _bring_up(self, stored: Stored) -> bool:
+        """Whether what is still one's own is at the newest version: a rotation may have passed by
+        before it was there.
+
+        Rewrap, never encrypt again: somebody else's newer value may be there by now.
+        """
+        held: Stored | None = stored
+        for _ in range(ATTEMPTS):
+            try:
+                held = held or self.store.read()
+                latest = self.transit.read_key().latest
+                if held is None:
+                    return True
+                behind = {
+                    data_key: held.data[data_key]
+                    for data_key in self._own(held)
+                    if version_of(held.data[data_key]) != latest
+                }
+                if not behind:
+                    return True
+                fresh = self._rewrapped(behind, _GONE)
+                self._rewrapped(fresh, _GONE)
+                held = self.store.replace(held, {**held.data, **fresh}, held.annotations)
+            except (Conflict, TooOld):  # a rotation has brought it up, and a raise followed
+                held = None
+            except (StoreRefused, StoreUnavailable, TransitUnavailable):
+                break
+        return False
+
+    def _rewrapped(self, texts: Mapping[str, str], problem: str) -> dict[str, str]:
+        """:raises TransitRefused: one was refused; the message begins with ``problem``."""
+        batch = [Sealed(self.place.context(data_key), text) for data_key, text in texts.items()]
+        replies = self.transit.rewrap(batch) if batch else []
+        fresh = {}
+        for data_key, reply in zip(texts, replies, strict=True):
+            if isinstance(reply, TransitRefused):
+                refused = TooOld if isinstance(reply, TooOld) else TransitRefused
+                raise refused(f"{problem}: {self.store.name}, data key {data_key}: {reply}")
+            fresh[data_key] = reply
+        return fresh
+
+
+def _mark(held: Stored | None, data_key: str) -> str | None:
+    """What tells one edit from another and not a rotation from none: the edit id.
+
+    Without one there is nothing but the ciphertext, and a rotation counts as a change.
+    """
+    if held is None or data_key not in held.data:
+        return None
+    return held.annotations.get(edit_annotation(data_key)) or held.data[data_key]

@@ -34,13 +34,17 @@ class DisplayBase(Page[C]):
         async def main() -> NoReturn:
             page = cls(name=name, feeds=feeds)
             size = Project.find(os.environ, Path.cwd()).panel
-            await show_in_browser(
-                [page],
-                open_bus(page.config.redis_url.get_secret_value()),
-                width=size.width,
-                height=size.height,
-                remark=" · ".join(page.remarks) or None,
-                started=lambda url: page.log.info("the panel is at %s", url),
-            )
+            bus = open_bus(page.config.redis_url.get_secret_value())
+            try:
+                await show_in_browser(
+                    [page],
+                    bus,
+                    width=size.width,
+                    height=size.height,
+                    remark=" · ".join(page.remarks) or None,
+                    started=lambda url: page.log.info("the panel is at %s", url),
+                )
+            finally:
+                await bus.close()
 
         run(main)

@@ -26,5 +26,5 @@ class Outage:
     def recovered(self) -> None:
         """It works."""
         if self.failures:
-            self._log.info("%s: works again after %d failures", self._what, self.failures)
+            self._log.warning("%s: works again after %d failures", self._what, self.failures)
         self.failures = 0

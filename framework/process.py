@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -33,8 +34,8 @@ def configure_logging(level: str = "info") -> None:
 def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
     """Call ``main``, run what it returns until it ends, SIGTERM or Ctrl-C; then exit.
 
-    0: it ended or was told to stop. 78: the configuration is wrong. 1: anything else of ours that
-    cannot be. Each of those is one sentence on standard error, without a traceback.
+    Told twice, it leaves at once. 0: it ended or was told to stop. 78: the configuration is wrong.
+    1: anything else of ours that cannot be. Each of those is one sentence on standard error, without a traceback.
     """
     configure_logging()
     sys.exit(exit_status(main))
@@ -73,8 +74,18 @@ def _first_of_ours(group: ExceptionGroup[Exception]) -> MatrixError | None:
 async def _until_told_to_stop(work: Coroutine[Any, Any, int | None]) -> int | None:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+    told = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal told
+        if told:  # The loop did not get to it: something blocks it, a fetch() perhaps.
+            os._exit(128 + number)
+        told = True
+        loop.call_soon_threadsafe(task.cancel)
+
+    # Plain handlers: the loop's own would wait for whatever blocks it.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
     with suppress(asyncio.CancelledError):
         return await task
     return None

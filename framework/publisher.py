@@ -13,7 +13,7 @@ from typing import Generic, NoReturn
 from pydantic import ValidationError
 
 from framework.bus import Bus, Outcome, Posted
-from framework.bustime import from_us, to_us
+from framework.bustime import AHEAD, from_us, to_us
 from framework.errors import BusUnavailable
 from framework.outage import Outage
 from framework.update import Update, V, supersedes
@@ -35,6 +35,8 @@ class Publisher(Generic[V]):
         self._bus = bus
         self._log = log
         self._outage = Outage(log, "publishing")
+        self.values: V | None = None
+        """The last good values, whatever became of the times that they were published with."""
         self.held: Update[V] | None = None
         """The last good update, whether or not the bus has it."""
         self._never = asyncio.Event()
@@ -57,6 +59,7 @@ class Publisher(Generic[V]):
             self._outage.recovered()
             if stored is not None:
                 self.held = self._adopted(stored, adopt_within)
+                self.values = self.held.values if self.held else None
             return
 
     def _adopted(self, stored: Posted, within: timedelta) -> Update[V] | None:
@@ -74,6 +77,7 @@ class Publisher(Generic[V]):
         Told to stop meanwhile, it finishes first: a value that was fetched is not lost.
         """
         self.held = update
+        self.values = update.values
         sending = asyncio.ensure_future(self._send(update))
         try:
             await asyncio.shield(sending)
@@ -104,6 +108,7 @@ class Publisher(Generic[V]):
 
     async def keep(self) -> NoReturn:
         """Every 10 s: if the bus lost our last good update, write it again, with its own times."""
+        set_to_s = self._clock_is_set_to_s()
         while True:
             await self._pause(AWAY_S if self._outage.failures else KEEP_S)
             try:
@@ -111,11 +116,19 @@ class Publisher(Generic[V]):
             except BusUnavailable as away:
                 self._outage.failed(str(away))
                 continue
+            # A clock that was wrong and is mended makes our times wrong, whichever way it jumped.
+            if abs(self._clock_is_set_to_s() - set_to_s) > AHEAD.total_seconds():
+                set_to_s = self._clock_is_set_to_s()
+                self.refetch.set()
             held = self.held
             if held is not None and _lost(held.updated, stored, self._bus.time.now()):
                 await self._send(held)
             else:
                 self._outage.recovered()
+
+    def _clock_is_set_to_s(self) -> float:
+        """What the bus's time is ahead of our own elapsing seconds: moves only if it is set."""
+        return self._bus.time.now().timestamp() - self._bus.time.monotonic_s()
 
     async def _pause(self, seconds: float) -> None:
         await self._bus.time.wait(self._never, seconds)

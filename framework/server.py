@@ -199,7 +199,7 @@ class ServerBase(ABC, Generic[V, C]):
     async def attempt(self, publisher: Publisher[V]) -> timedelta:
         """``step`` that raises what ``fetch`` raised; a timeout is ``Unavailable``."""
         began = self.now()
-        values = await self._fetch(publisher.held)
+        values = await self._fetch(publisher.values)
         finished = self.now()
         next_start = self._schedule.after_success(
             began, finished, hint=self.next_update(values), chance=random.random()
@@ -220,15 +220,15 @@ class ServerBase(ABC, Generic[V, C]):
         )
         return next_start - self.now()
 
-    async def _fetch(self, held: Update[V] | None) -> V:
+    async def _fetch(self, last: V | None) -> V:
         limit_s = self.timeout.total_seconds()
         try:
             async with asyncio.timeout(limit_s) as limit:
                 values = await self.fetch()
         except NotModified:
-            if held is None:
+            if last is None:
                 raise
-            return held.values
+            return last
         except TimeoutError:
             if not limit.expired():
                 raise

@@ -58,6 +58,7 @@ class Show:
             since_s=self._time.monotonic_s(),
         )
         self._connected = False
+        self._woken = False
         self._last_frame: Image.Image | None = None
         self._last_status: Status | None = None
         self._scrolled_s: float | None = None
@@ -107,6 +108,7 @@ class Show:
         self._look.set()
 
     def wake(self) -> None:
+        self._woken = True
         self._look.set()
 
     def _decide(self, player: Player) -> None:
@@ -165,9 +167,12 @@ class Show:
 
     def _show(self, image: Image.Image) -> None:
         last = self._last_frame
-        if last is not None and last.size == image.size and last.tobytes() == image.tobytes():
+        same = last is not None and last.size == image.size and last.tobytes() == image.tobytes()
+        if same and not self._woken:
             return
-        self._last_frame = image
+        self._woken = False  # Who begins to watch an unchanged picture must be told that it is one.
+        self._last_frame = last if same and last is not None else image
+        image = self._last_frame
         for sink in self._sinks:
             sink.show(image)
 
@@ -237,7 +242,7 @@ async def show_in_browser(
 ) -> NoReturn:
     """Show pages in a browser on loopback, and on other sinks ``also``, until cancelled.
 
-    ``started`` is told the address. ``bus`` is closed at the end.
+    ``started`` is told the address.
 
     :raises ConfigError: the port is taken.
     """
@@ -253,7 +258,4 @@ async def show_in_browser(
         height=height,
         remark=remark,
     )
-    try:
-        await show.run(lambda: started(browser.url))
-    finally:
-        await bus.close()
+    await show.run(lambda: started(browser.url))

@@ -55,7 +55,7 @@ class Sink(Protocol):
         ...
 
     def show(self, frame: Image.Image) -> None:
-        """A new frame, mode RGB, any size; called only when it differs from the last one.
+        """A frame, mode RGB, any size: one that differs from the last, or after ``wake`` the same.
 
         The sink may keep it: nobody draws into it again.
         """

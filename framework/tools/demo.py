@@ -54,14 +54,16 @@ def demo(
     async def everything() -> int:
         with EmbeddedServer(state) as url:
             bus = open_bus(url)
-            async with asyncio.TaskGroup() as tasks:
-                serving = [tasks.create_task(one.serve(bus)) for one in services]
-                if snapshot is None:
-                    await _live(services, pages, bus, width, height, port)
-                status = await _pictures(pages, bus, width, height, snapshot, timeout)
-                for service in serving:
-                    service.cancel()
-            await bus.close()
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    serving = [tasks.create_task(one.serve(bus)) for one in services]
+                    if snapshot is None:
+                        await _live(services, pages, bus, width, height, port)
+                    status = await _pictures(pages, bus, width, height, snapshot, timeout)
+                    for service in serving:
+                        service.cancel()
+            finally:
+                await bus.close()
             return status
 
     sys.exit(exit_status(everything))

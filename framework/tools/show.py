@@ -49,15 +49,19 @@ def show(
         from framework.panel.show import show_in_browser
         from framework.panel.sinks import FileSink
 
-        await show_in_browser(
-            [one.page for one in pages],
-            open_bus(pages[0].page.config.redis_url.get_secret_value()),
-            seconds=[one.seconds for one in pages],
-            width=width,
-            height=height,
-            port=port,
-            also=[] if file is None else [FileSink(file, pitch_px=8)],
-            started=lambda url: typer.echo(f"the panel is at {url}"),
-        )
+        bus = open_bus(pages[0].page.config.redis_url.get_secret_value())
+        try:
+            await show_in_browser(
+                [one.page for one in pages],
+                bus,
+                seconds=[one.seconds for one in pages],
+                width=width,
+                height=height,
+                port=port,
+                also=[] if file is None else [FileSink(file, pitch_px=8)],
+                started=lambda url: typer.echo(f"the panel is at {url}"),
+            )
+        finally:
+            await bus.close()
 
     sys.exit(exit_status(work))

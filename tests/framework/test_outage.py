@@ -20,5 +20,5 @@ def test_a_week_of_failures_is_two_lines(caplog: pytest.LogCaptureFixture) -> No
     said = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert said == [
         ("WARNING", "fetching: the gauge is dry"),
-        ("INFO", "fetching: works again after 60000 failures"),
+        ("WARNING", "fetching: works again after 60000 failures"),
     ]

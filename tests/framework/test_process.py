@@ -96,3 +96,25 @@ def test_told_to_stop_it_cleans_up_and_leaves_with_0(number: signal.Signals) -> 
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (out, err, process.returncode) == ("down\n", "", 0)
+
+
+def test_told_twice_it_leaves_though_something_blocks_the_loop() -> None:
+    program = """
+import time
+from framework.process import run
+
+async def main():
+    print("up", flush=True)
+    time.sleep(60)
+
+run(main)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 128 + signal.SIGINT
+    process.stdout.close()

@@ -351,6 +351,22 @@ async def test_a_bus_whose_clock_was_a_day_ahead_is_believed_when_it_is_mended(
     assert T0 <= mended.updated <= T0 + 11 * SECOND
 
 
+@pytest.mark.parametrize("jump", [timedelta(days=1), -timedelta(days=1)])
+async def test_when_the_bus_clock_is_mended_the_value_gets_a_true_time(
+    bus: MemoryBus, clock: FakeClock, jump: timedelta
+) -> None:
+    """Also if the source says that nothing has changed since."""
+    service = TideServer(1.0, NotModified())
+    async with serving(bus, service):
+        await clock.advance(MINUTE)
+        bus.set_clock(jump)
+        await clock.advance(12 * SECOND)
+        update = await held(bus)
+        assert update is not None
+        assert update.values.height_m == 1.0
+        assert timedelta(0) <= bus.time.now() - update.updated <= 12 * SECOND
+
+
 async def test_told_to_stop_it_finishes_its_publish(bus: MemoryBus, clock: FakeClock) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
     publish = bus.publish

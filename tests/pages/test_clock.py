@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from framework.canvas import Canvas
+from framework.config.loading import load
+from framework.config.sources import Sources
 from framework.testing import assert_golden
 from pages.clock import Clock, ClockConfig
 
@@ -113,3 +115,10 @@ def test_it_fits_every_panel_and_keeps_off_the_last_row(
 def test_most_dots_stay_dark(width: int, height: int) -> None:
     image = drawn(ClockConfig(hours=12, seconds=True), NOW, width, height).convert("L")
     assert image.histogram()[0] >= 0.65 * width * height
+
+
+def test_the_environment_can_say_all_of_it() -> None:
+    variables = {"HOURS": "12", "SECONDS": "true", "DATE": "false"}
+    environ = {f"MATRIX_CLOCK__{name}": value for name, value in variables.items()}
+    config = load(ClockConfig, "clock", sources=Sources(environ=environ)).config
+    assert (config.hours, config.seconds, config.date) == (12, True, False)

@@ -159,6 +159,17 @@ async def test_while_nobody_watches_nothing_is_drawn(
         assert len(sink.frames) == 1
 
 
+async def test_who_begins_to_watch_an_unchanged_picture_is_shown_it(
+    bus: MemoryBus, sink: Noting
+) -> None:
+    async with showing(bus, sink, plain()) as show:
+        (frame,) = sink.frames
+        show.wake()
+        await settle()
+        assert sink.frames[1:] == [frame]
+        assert sink.frames[1] is frame
+
+
 async def test_the_playlist_goes_on_and_says_why(
     bus: MemoryBus, sink: Noting, clock: FakeClock
 ) -> None:

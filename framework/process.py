@@ -35,7 +35,8 @@ def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
     """Call ``main``, run what it returns until it ends, SIGTERM or Ctrl-C; then exit.
 
     Told twice, it leaves at once. 0: it ended or was told to stop. 78: the configuration is wrong.
-    1: anything else of ours that cannot be. Each of those is one sentence on standard error, without a traceback.
+    1: anything else of ours that cannot be. Each of those is one sentence on standard error,
+    without a traceback.
     """
     configure_logging()
     sys.exit(exit_status(main))

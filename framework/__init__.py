@@ -19,9 +19,11 @@ if TYPE_CHECKING:
         DefinitionError,
         MatrixError,
         NotModified,
+        SecretsUnavailable,
         Unavailable,
     )
     from framework.feed import Feed
+    from framework.secrets import SecretManager
     from framework.server import ServerBase
     from framework.update import Freshness, Update, Values
 
@@ -37,6 +39,8 @@ __all__ = [
     "MatrixError",
     "NotModified",
     "Place",
+    "SecretManager",
+    "SecretsUnavailable",
     "ServerBase",
     "Unavailable",
     "Update",
@@ -53,9 +57,11 @@ _HOME = {
         "DefinitionError",
         "MatrixError",
         "NotModified",
+        "SecretsUnavailable",
         "Unavailable",
     ),
     "feed": ("Feed",),
+    "secrets": ("SecretManager",),
     "server": ("ServerBase",),
     "update": ("Freshness", "Update", "Values"),
 }

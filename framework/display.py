@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from framework.bus import open_bus
 from framework.page import C, Page
@@ -27,12 +27,11 @@ class DisplayBase(Page[C]):
     @classmethod
     def run(cls, *, name: str | None = None, feeds: Mapping[str, str] | None = None) -> NoReturn:
         """Construct and show in a browser on loopback, until told to stop; then exit: 0 stopped,
-        78 configuration wrong."""
+        75 secrets unavailable, 78 configuration wrong."""
         # Here: a page can be imported, and tested, without what only a panel needs.
         from framework.panel.show import show_in_browser
 
-        async def main() -> NoReturn:
-            page = cls(name=name, feeds=feeds)
+        async def show(page: Self) -> NoReturn:
             size = Project.find(os.environ, Path.cwd()).panel
             bus = open_bus(page.config.redis_url.get_secret_value())
             try:
@@ -47,4 +46,5 @@ class DisplayBase(Page[C]):
             finally:
                 await bus.close()
 
-        run(main)
+        # Constructed before there is a loop: reading the secrets may block for a minute.
+        run(lambda: show(cls(name=name, feeds=feeds)))

@@ -5,6 +5,7 @@
     ├── DefinitionError        a class that cannot work, refused when it is created (a TypeError)
     ├── Unavailable            fetch(): the source has nothing good just now
     │   └── NotModified        fetch(): the source says that what we have is still current
+    ├── SecretsUnavailable     the secrets could not be read for now; exit status 75
     └── BusUnavailable         the bus did not take or give what it was asked
 
 Each says what happened, to what, and what to do about it, and none carries a configured value.
@@ -44,6 +45,10 @@ class NotModified(Unavailable):
 
     def __init__(self, message: str = "not modified") -> None:
         super().__init__(message)
+
+
+class SecretsUnavailable(MatrixError):
+    """What keeps or decrypts the secrets did not answer in time: starting again may help."""
 
 
 class BusUnavailable(MatrixError):

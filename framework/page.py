@@ -85,6 +85,7 @@ class Page(ABC, Generic[C]):
         ``feeds``: attribute to the name of the service that it follows.
 
         :raises ConfigError: the configuration is missing something or wrong.
+        :raises SecretsUnavailable: the secrets could not be read for now.
         """
         self.name = check_name(self.default_name() if name is None else name, self.config_class)
         self.log = logging.getLogger(f"matrix.{self.name}")

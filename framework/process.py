@@ -14,9 +14,11 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from framework.errors import ConfigError, MatrixError
+from framework.errors import ConfigError, MatrixError, SecretsUnavailable
 
 EXIT_FAILED = 1
+EXIT_UNAVAILABLE = 75
+"""EX_TEMPFAIL of sysexits.h: starting again later may help."""
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h: starting again will not help."""
 
@@ -34,9 +36,9 @@ def configure_logging(level: str = "info") -> None:
 def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
     """Call ``main``, run what it returns until it ends, SIGTERM or Ctrl-C; then exit.
 
-    Told twice, it leaves at once. 0: it ended or was told to stop. 78: the configuration is wrong.
-    1: anything else of ours that cannot be. Each of those is one sentence on standard error,
-    without a traceback.
+    Told twice, it leaves at once. 0: it ended or was told to stop. 75: the secrets are unavailable.
+    78: the configuration is wrong. 1: anything else of ours that cannot be. Each of those is one
+    sentence on standard error, without a traceback.
     """
     configure_logging()
     sys.exit(exit_status(main))
@@ -58,6 +60,8 @@ def exit_status(main: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
 def last_word(error: MatrixError) -> int:
     """Say it on standard error; the exit status that goes with it."""
     print(error, file=sys.stderr)  # noqa: T201  # this is what the process has to say
+    if isinstance(error, SecretsUnavailable):
+        return EXIT_UNAVAILABLE
     return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED
 
 

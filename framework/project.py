@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from framework.errors import ConfigError
 
@@ -25,13 +24,17 @@ FILE = "matrix.toml"
 STATE = ".matrix"
 
 Name = Annotated[str, AfterValidator(str.lower)]
+Location = tuple[int | str, ...]
+"""The keys and indices that lead to something in the file."""
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of the file: nothing in it is ignored."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class ServiceEntry(_Table):
+class ServiceEntry(Table):
     """One ``[[service]]``."""
 
     use: str = Field(min_length=1)
@@ -40,7 +43,7 @@ class ServiceEntry(_Table):
     """Of the instance, lower-cased; None: the class's own."""
 
 
-class PageEntry(_Table):
+class PageEntry(Table):
     """One ``[[page]]``: a place in the playlist."""
 
     use: str = Field(min_length=1)
@@ -53,14 +56,14 @@ class PageEntry(_Table):
     """How long it stays on; None: as long as all others."""
 
 
-class PanelEntry(_Table):
+class PanelEntry(Table):
     """``[panel]``: how many LEDs there are."""
 
     width: int = Field(default=128, strict=True, ge=1, le=512)
     height: int = Field(default=64, strict=True, ge=1, le=512)
 
 
-class _File(_Table):
+class _File(Table):
     config: dict[str, Any] = {}
     secrets: dict[str, Any] = {}
     service: tuple[ServiceEntry, ...] = ()
@@ -162,8 +165,7 @@ def _read(path: Path) -> _File | list[str]:
     except UnicodeDecodeError as error:
         return [f"{path} is not text in UTF-8, at byte {error.start}. Save it as UTF-8"]
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        return list(dict.fromkeys(_in_words(path, each) for each in details))
+        return in_words(path, error, _names)
     except tomllib.TOMLDecodeError as error:
         return [_syntax(path, str(error))]
     except (ValueError, RecursionError):  # a number of thousands of digits, brackets in brackets
@@ -179,6 +181,7 @@ def _syntax(path: Path, message: str) -> str:
     )
 
 
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _WORDS = {
     "missing": "is missing",
     "greater_than": "must be more than {gt}",
@@ -188,32 +191,53 @@ _WORDS = {
     "string_type": "must be text, in quotes",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
     "finite_number": "must be a finite number",
     "tuple_type": "must be written as [[{name}]]",
     "dict_type": "must be a table",
     "model_type": "must be a table",
+    "dataclass_type": "must be a table",
 }
 
 
-def _in_words(path: Path, error: ErrorDetails) -> str:
-    """One problem of the file. What stands here is no secret; still no value is shown."""
-    loc, kind = error["loc"], error["type"]
-    name = str(loc[-1])
-    place = "".join(f" {part + 1}" if isinstance(part, int) else f".{part}" for part in loc)[1:]
-    if kind == "extra_forbidden":
-        known = _names(loc)
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        return f"{path}: nothing is called {place}; {hint}"
-    what = _WORDS.get(kind, "is not valid").format_map({"name": name, **error.get("ctx", {})})
-    return f"{path}: {place} {what}"
+def in_words(
+    path: Path,
+    error: ValidationError,
+    names: Callable[[Location], Iterable[str]],
+    within: Location = (),
+) -> list[str]:
+    """A line for each problem of what stands ``within`` the file. No value is shown.
+
+    ``names``: what may stand in the table that the last part of a location is in.
+    """
+    lines = []
+    for each in error.errors(include_url=False, include_input=False):
+        loc, kind = (*within, *each["loc"]), each["type"]
+        name = str(loc[-1])
+        if kind in _UNKNOWN:
+            known = list(names(loc))
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            lines.append(f"{path}: nothing is called {at(loc)}; {hint}")
+        else:
+            what = _WORDS.get(kind, "is not valid")
+            what = what.format_map({"name": name, **each.get("ctx", {})})
+            lines.append(f"{path}: {at(loc)} {what}")
+    return list(dict.fromkeys(lines))
 
 
-def _names(loc: tuple[int | str, ...]) -> list[str]:
+def at(loc: Location) -> str:
+    """A location as one says it, counted from one: ``page 1.use``."""
+    return "".join(f" {part + 1}" if isinstance(part, int) else f".{part}" for part in loc)[1:]
+
+
+def _names(loc: Location) -> Iterable[str]:
     """What may stand in the table that the last part of ``loc`` is in."""
     tables: dict[int | str, type[BaseModel]] = {
         "service": ServiceEntry,
         "page": PageEntry,
         "panel": PanelEntry,
     }
-    return list((tables[loc[0]] if len(loc) > 1 else _File).model_fields)
+    return (tables[loc[0]] if len(loc) > 1 else _File).model_fields

@@ -93,6 +93,7 @@ class ServerBase(ABC, Generic[V, C]):
         """``name``: of this instance, by default the feed's. ``config``: instead of reading it.
 
         :raises ConfigError: the configuration is missing something or wrong.
+        :raises SecretsUnavailable: the secrets could not be read for now.
         """
         self.name = check_name(self.default_name() if name is None else name, self.config_class)
         self.log = logging.getLogger(f"matrix.{self.name}")
@@ -156,7 +157,8 @@ class ServerBase(ABC, Generic[V, C]):
 
     @classmethod
     def run(cls, *, name: str | None = None) -> NoReturn:
-        """Construct, publish until told to stop, and exit: 0 stopped, 78 configuration wrong."""
+        """Construct, publish until told to stop, and exit: 0 stopped, 75 secrets unavailable, 78
+        configuration wrong."""
         from framework.process import run
 
         run(lambda: cls(name=name).serve())

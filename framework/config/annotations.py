@@ -11,7 +11,17 @@ from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
-from pydantic import AliasChoices, BaseModel, RootModel, Secret, SecretBytes, SecretStr
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    PlainValidator,
+    RootModel,
+    Secret,
+    SecretBytes,
+    SecretStr,
+    WrapValidator,
+)
 from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
@@ -111,6 +121,17 @@ def takes_fields(cls: type) -> bool:
         return False
     validators = cls.__pydantic_decorators__.model_validators.values()
     return all(validator.info.mode == "after" for validator in validators)
+
+
+def looks_first(cls: type[BaseModel], name: str, info: FieldInfo) -> bool:
+    """Whether a validator of a field sees all that is given for it, before its type does."""
+    modes = {
+        validator.info.mode
+        for validator in cls.__pydantic_decorators__.field_validators.values()
+        if {name, "*"} & set(validator.info.fields)
+    }
+    marks = (BeforeValidator, WrapValidator, PlainValidator)
+    return bool(modes - {"after"}) or any(isinstance(mark, marks) for mark in info.metadata)
 
 
 def holds_secret(annotation: Any, seen: tuple[type, ...] = ()) -> bool:

@@ -12,7 +12,7 @@ from inspect import get_annotations
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, PlainValidator, WrapValidator
+from pydantic import AliasPath, BaseModel
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
@@ -23,6 +23,7 @@ from framework.config.annotations import (
     holds_secret,
     is_union,
     keys_of,
+    looks_first,
     members,
     takes_fields,
     type_text,
@@ -102,14 +103,7 @@ def _mergeable(cls: type[BaseModel], name: str, info: FieldInfo) -> type[BaseMod
         model = several[0] if len(several) == 1 else None
     if not isinstance(model, type) or not takes_fields(model):
         return None
-    modes = {
-        validator.info.mode
-        for validator in cls.__pydantic_decorators__.field_validators.values()
-        if {name, "*"} & set(validator.info.fields)
-    }
-    marks = (BeforeValidator, WrapValidator, PlainValidator)
-    looks_first = modes - {"after"} or any(isinstance(mark, marks) for mark in info.metadata)
-    return None if looks_first else model
+    return None if looks_first(cls, name, info) else model
 
 
 # ------------------------------------------------------------------- what a class must not declare

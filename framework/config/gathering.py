@@ -13,9 +13,9 @@ from framework.config.annotations import fills_secret
 from framework.config.declared import Declared, declared, owner_of
 from framework.config.environment import Variables
 from framework.config.model import Config, Place
-from framework.config.names import fold
 from framework.config.problems import Instance
-from framework.config.sources import Origin, Sources
+from framework.config.sources import Document, Origin, Sources
+from framework.folding import fold
 
 COORDINATES = ("latitude", "longitude")
 OF_ZONE = Origin("default", "the place of the time zone")
@@ -32,8 +32,7 @@ def gather(
     out = Gathered(Instance(cls, name, sources.table_path))
     out.take_arguments(arguments)
     out.take_environment(sources.environ)
-    if sources.secrets:
-        out.take_secrets(sources.secrets(cls, name))
+    out.take_secrets(sources.secrets)
     out.take_table(sources.table)
     out.take_machine(sources)
     out.take_defaults()
@@ -63,16 +62,35 @@ class Gathered:
         self._take_variables(self._fields, environ, self.who.prefix)
         self._take_variables(self._shared, environ, "MATRIX_")
 
-    def take_secrets(self, secrets: Mapping[str, object]) -> None:
-        def at(*section: str) -> OriginOf:
-            return lambda keys: Origin("secrets", f"{'.'.join([*section, *keys])} in the secrets")
+    def take_secrets(self, documents: Sequence[Document]) -> None:
+        """Sealed ones first; among their like the last; and of these all sections first."""
+        for sealed in (True, False):
+            alike = [each for each in reversed(documents) if each.sealed is sealed]
+            for document in alike:
+                self._take_sections(document)
+            for document in alike:
+                self._take_document(self._shared, document, document.values)
 
-        for written, section in self._sections(secrets):
+    def _take_sections(self, document: Document) -> None:
+        for written, section in self._sections(document.values):
             if isinstance(section, Mapping):
-                self._merge(self._fields, section, at(written))
+                self._take_document(self._fields, document, section, written)
             else:
-                self.problems.append(f"{self.who}: {written} in the secrets is no mapping")
-        self._merge(self._shared, secrets, at())
+                self.problems.append(f"{self.who}: {written} in {document.where} is no mapping")
+
+    def _take_document(
+        self,
+        fields: Sequence[Declared],
+        document: Document,
+        given: Mapping[str, object],
+        *section: str,
+    ) -> None:
+        def at(keys: Sequence[str]) -> Origin:
+            return Origin("secrets", f"{'.'.join([*section, *keys])} in {document.where}")
+
+        if not document.may_fill_secrets:
+            self._refuse_secrets(fields, given, f"{document.where}, which is not encrypted")
+        self._merge(fields, given, at)
 
     def take_table(self, table: Mapping[str, object]) -> None:
         def at(*section: str) -> OriginOf:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -20,11 +20,12 @@ from framework.config.gathering import COORDINATES, OF_ZONE, gather
 from framework.config.model import Config
 from framework.config.names import check_name
 from framework.config.place import GREENWICH, spot_of
-from framework.config.sources import Origin, Sources
-from framework.errors import ConfigError
+from framework.config.sources import Document, Origin, Sources
+from framework.errors import ConfigError, SecretsUnavailable
 from framework.project import Project
 
 C = TypeVar("C", bound=Config)
+Problem = ConfigError | SecretsUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,35 @@ def load(
     """The configuration of the instance ``name``; by default from this machine and folder.
 
     :raises ConfigError: with one line for each problem.
+    :raises SecretsUnavailable: they could not be read for now.
     """
     outcome = _attempt(cls, name, sources, arguments or {})
     # A traceback keeps the locals of this frame, and these hold values.
     del sources, arguments
     if isinstance(outcome, Loaded):
         return outcome
-    raise ConfigError("\n".join(outcome))
+    raise outcome
+
+
+def load_all(
+    instances: Sequence[tuple[type[Config], str]], *, project: Project | None = None
+) -> list[Loaded[Config]]:
+    """The configuration of each, a class and a name, from this machine and the folder of
+    ``project``, by default this one. The secrets of all are read at once.
+
+    :raises ConfigError: of the first that has a problem.
+    :raises SecretsUnavailable: they could not be read for now.
+    """
+    checked = [(cls, check_name(name, cls)) for cls, name in instances]
+    outcome = _attempt_all(checked, project)
+    if isinstance(outcome, list):
+        return outcome
+    raise outcome
 
 
 def describe(cls: type[Config], name: str, sources: Sources) -> list[Description]:
-    """What ``cls`` declares and where each value would come from now; nothing is validated.
-
-    Whoever does not want the secrets to be read for it gives ``sources`` without them.
-    """
+    """What ``cls`` declares and where each value would come from now; nothing is validated, and no
+    secret is read but those in ``sources``."""
     origins: dict[str, Origin] = {}
     for path, origin in gather(cls, check_name(name, cls), sources, {}).origins.items():
         origins.setdefault(path.partition(".")[0], origin)
@@ -93,14 +109,51 @@ def describe(cls: type[Config], name: str, sources: Sources) -> list[Description
 
 def _attempt(
     cls: type[C], name: str, sources: Sources | None, arguments: Mapping[str, object]
-) -> Loaded[C] | list[str]:
-    """The configuration, or the problems as data: whoever raises must not hold values."""
+) -> Loaded[C] | Problem:
+    """The configuration, or the problem as data: whoever raises must not hold values."""
     try:
         name = check_name(name, cls)
         if sources is None:
-            sources = Sources.of_machine(Project.find(os.environ, Path.cwd()), os.environ)
-    except ConfigError as error:
-        return [str(error)]
+            sources = _sources_here([(cls, name)], None)
+    except (ConfigError, SecretsUnavailable) as error:
+        return type(error)(str(error))  # without the traceback, which holds this frame
+    return _validated(cls, name, sources, arguments)
+
+
+def _attempt_all(
+    instances: Sequence[tuple[type[Config], str]], project: Project | None
+) -> list[Loaded[Config]] | Problem:
+    try:
+        sources = _sources_here(instances, project)
+    except (ConfigError, SecretsUnavailable) as error:
+        return type(error)(str(error))
+    loaded = []
+    for cls, name in instances:
+        outcome = _validated(cls, name, sources, {})
+        if not isinstance(outcome, Loaded):
+            return outcome
+        loaded.append(outcome)
+    return loaded
+
+
+def _sources_here(
+    instances: Sequence[tuple[type[Config], str]], project: Project | None
+) -> Sources:
+    """What there is on this machine, with what the secrets have for ``instances``."""
+    project = project or Project.find(os.environ, Path.cwd())
+    secrets: tuple[Document, ...] = ()
+    if project.secrets:
+        # Here, because most have no secrets, and reading them needs a good deal.
+        from framework.secrets.reading import read_documents
+        from framework.secrets.settings import SecretsSettings
+
+        secrets = read_documents(SecretsSettings.of(project), instances)
+    return Sources.of_machine(project, os.environ, secrets=secrets)
+
+
+def _validated(
+    cls: type[C], name: str, sources: Sources, arguments: Mapping[str, object]
+) -> Loaded[C] | Problem:
     gathered = gather(cls, name, sources, arguments)
     problems = gathered.problems
     try:
@@ -118,7 +171,7 @@ def _attempt(
     else:
         if not problems:
             return Loaded(config, gathered.origins, _remarks(config, gathered.origins))
-    return list(dict.fromkeys(problems))
+    return ConfigError("\n".join(dict.fromkeys(problems)))
 
 
 def _remarks(config: Config, origins: Mapping[str, Origin]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The names of instances: what one may be, and when two are one.
+"""The names of instances: what one may be, and that no two are one.
 
 Section, keys, channels and variables are all made from the name, so it must be fit for each.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from framework.config.declared import declared
 from framework.config.model import Config, Place
 from framework.errors import ConfigError
+from framework.folding import fold
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -47,8 +48,3 @@ def check_unique(names: Iterable[str]) -> None:
                 "Give one another name"
             )
         taken[fold(name)] = name
-
-
-def fold(name: str) -> str:
-    """What names of one instance have in common, however they are written."""
-    return name.lower().replace("-", "_")

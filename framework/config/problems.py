@@ -16,8 +16,8 @@ from pydantic_core import ErrorDetails
 
 from framework.config.declared import Declared, declared
 from framework.config.model import OWN_ERRORS, Config
-from framework.config.names import fold
 from framework.config.sources import Origin
+from framework.folding import fold
 
 _WORDS = {
     "missing": "is missing",

@@ -1,24 +1,20 @@
 """What there is to load a configuration from, and how one says where a value came from.
 
 Reading ``matrix.toml`` is left to ``project``, the machine's time zone to ``place``, the secrets to
-whoever makes a ``Sources``. Which source wins is decided in ``gathering``.
+``secrets.reading``. Which source wins is decided in ``gathering``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from framework.config.model import Config
 from framework.config.place import machine_timezone
 from framework.errors import ConfigError
 from framework.project import FILE, Project
 
 Kind = Literal["argument", "environment", "secrets", "config", "machine", "default"]
-
-Secrets = Callable[[type[Config], str], Mapping[str, object]]
-"""Given class and instance, a mapping of the shape of ``[config]``; it may raise what it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +30,19 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What one source of secrets gave. Its repr shows no values."""
+
+    values: Mapping[str, object] = field(repr=False)
+    """Of the shape of ``[config]``: shared fields and sections."""
+    where: str = "the secrets"
+    """What messages call it."""
+    sealed: bool = True
+    """Whether it was encrypted: what is not never overrides what is."""
+    may_fill_secrets: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """What there is to load from. Its repr shows no values."""
 
@@ -42,14 +51,15 @@ class Sources:
     """``[config]`` of ``matrix.toml``: shared fields and sections."""
     table_path: str = FILE
     """What messages call the file of ``table``."""
-    secrets: Secrets | None = field(default=None, repr=False)
+    secrets: Sequence[Document] = field(default=(), repr=False)
+    """In order: what a later one supplies counts more."""
     machine_timezone: str | None = None
     machine_redis_url: str | None = field(default=None, repr=False)
     """Of the embedded server of this folder, when one runs."""
 
     @classmethod
     def of_machine(
-        cls, project: Project, environ: Mapping[str, str], *, secrets: Secrets | None = None
+        cls, project: Project, environ: Mapping[str, str], *, secrets: Sequence[Document] = ()
     ) -> Self:
         """What there is on this machine, in the folder of ``project``.
 
@@ -68,5 +78,5 @@ class Sources:
                 machine_timezone=machine_timezone(environ),
                 machine_redis_url=redis_url,
             )
-        del environ  # a traceback keeps the locals of this frame, and these hold values
+        del environ, secrets  # a traceback keeps the locals of this frame, and these hold values
         raise ConfigError(problem)

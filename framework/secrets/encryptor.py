@@ -80,9 +80,9 @@ def sealed_for(place: SecretPlace) -> str:
 class Encryptor:
     """Seals values into the Secret at ``place``, whatever rotators and other encryptors do there.
 
-    Both methods may raise ``TransitUnavailable`` and ``TransitRefused`` (nothing was stored, unless
-    the message says so), ``StoreUnavailable`` (the message says if it is not known whether
-    anything was stored), ``StoreRefused`` and ``Overtaken``. Running them again is always safe.
+    Both methods raise ``Overtaken``, and what the Transit and the Store raise. Nothing was stored
+    then, unless the message says that it was, or that this is not known. Running them again is
+    always safe.
     """
 
     def __init__(self, transit: Transit, store: Store, place: SecretPlace) -> None:
@@ -123,17 +123,19 @@ class Encryptor:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Edit:
     """One change, under one edit id however often it has to be tried."""
 
     transit: Transit
     store: Store
     place: SecretPlace
-    first: Stored | None
+    first: Stored | None = field(repr=False)
     """What was read first: the change is of this, and of nothing newer."""
     values: Mapping[str, bytes] = field(repr=False)
     removed: frozenset[str]
+    lost: bool = False
+    """Whether a request is out whose reply was lost: it may have arrived, or may arrive yet."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def carry_out(self) -> list[str]:
@@ -160,23 +162,32 @@ class _Edit:
         return warnings
 
     def _write(self) -> Stored:
+        try:
+            return self._write_or_look()
+        except MatrixError as error:
+            if not self.lost or isinstance(error, Overtaken):
+                raise
+            reason = str(error)
+        raise StoreUnavailable(
+            f"it is not known whether {self.store.name} was changed: a reply was lost, and then: "
+            f"{reason}. Run it again"
+        )
+
+    def _write_or_look(self) -> Stored:
         """At once, or again after a rotation came between; never over what somebody else wrote."""
         held = self.first
-        lost = False
         for _ in range(ATTEMPTS):
             try:
                 return self._try(held)
             except (Conflict, TooOld):  # too old: asleep since encrypting, through rotations
                 pass
             except StoreUnavailable:
-                lost = True
-            held = self._look_again(lost=lost)
+                self.lost = True
+            held = self.store.read()
             if held is not None and self._is_done(held):
                 return held
             self._check_untouched(held)
-        raise Conflict(
-            f"{self.store.name} is written all the time, or its replies are lost: run it again"
-        )
+        raise Conflict(f"{self.store.name} is written by others all the time: run it again")
 
     def _try(self, held: Stored | None) -> Stored:
         """Encrypt after reading, or what is written could be of a version that is retired."""
@@ -199,21 +210,8 @@ class _Edit:
             data_key: self.transit.encrypt(self.place.context(data_key), value)
             for data_key, value in self.values.items()
         }
-        self._rewrapped(texts, "nothing was stored: what was encrypted does not verify")
+        self._rewrapped(texts, "what was encrypted does not verify and is not stored")
         return texts
-
-    def _look_again(self, *, lost: bool) -> Stored | None:
-        """``lost``: a request is out that may have arrived, or may arrive yet."""
-        try:
-            return self.store.read()
-        except StoreUnavailable as error:
-            reason = str(error)
-        if not lost:
-            raise StoreUnavailable(f"nothing was stored: {reason}")
-        raise StoreUnavailable(
-            f"it is not known whether {self.store.name} was changed, because the reply was lost, "
-            f"and now: {reason}. Run it again"
-        )
 
     def _is_done(self, held: Stored) -> bool:
         """An earlier try arrived, though its reply did not."""
@@ -232,8 +230,8 @@ class _Edit:
         size = sum(len(text.encode()) + HEADROOM for text in data.values())
         if size > MAX_BYTES:
             raise StoreRefused(
-                f"nothing was stored: {self.store.name} would have {size} bytes, with what "
-                f"rotations may add, and {MAX_BYTES} are allowed; split it into two sources"
+                f"{self.store.name} would have {size} bytes, with what rotations may add, and "
+                f"{MAX_BYTES} are allowed: it stays as it is; split it into two sources"
             )
 
     def _own(self, held: Stored) -> list[str]:

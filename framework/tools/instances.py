@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from framework.config.names import check_unique, fold
+from framework.config import Config
+from framework.config.loading import Loaded, load_all
+from framework.config.names import check_unique
 from framework.display import DisplayBase
 from framework.errors import ConfigError
+from framework.folding import fold
 from framework.project import FILE, PageEntry, Project, ServiceEntry
 from framework.server import ServerBase
 from framework.targets import PAGES, SERVICES, available, resolve
@@ -51,9 +54,10 @@ def page_entries(project: Project, targets: Sequence[str]) -> list[PageEntry]:
 def make_instances(
     project: Project, services: Iterable[ServiceEntry], pages: Iterable[PageEntry]
 ) -> tuple[list[ServerBase[Any, Any]], list[ShownPage]]:
-    """Construct them, which reads their configuration.
+    """Read the configuration of all, and construct them.
 
     :raises ConfigError: a target does not exist, a name is taken twice, or configuration is wrong.
+    :raises SecretsUnavailable: the secrets could not be read for now.
     """
     served = [(entry, resolve(entry.use, SERVICES, SERVICE)) for entry in services]
     shown = [(entry, resolve(entry.use, PAGES, PAGE)) for entry in pages]
@@ -61,10 +65,22 @@ def make_instances(
     names += [_name(entry, cls) for entry, cls in shown]
     check_unique(names)
     _warn_of_sections(project, names)
+    # All at once: the secrets of all are then read by one process.
+    classes = [cls.config_class for _, cls in (*served, *shown)]
+    loaded = iter(load_all(list(zip(classes, names, strict=True)), project=project))
     return (
-        [cls(name=entry.name) for entry, cls in served],
-        [ShownPage(cls(name=entry.name, feeds=entry.feeds), entry.seconds) for entry, cls in shown],
+        [_made(cls, next(loaded), name=entry.name) for entry, cls in served],
+        [
+            ShownPage(_made(cls, next(loaded), name=entry.name, feeds=entry.feeds), entry.seconds)
+            for entry, cls in shown
+        ],
     )
+
+
+def _made(cls: type[Any], loaded: Loaded[Config], **options: Any) -> Any:
+    made = cls(config=loaded.config, **options)
+    made.remarks = loaded.remarks
+    return made
 
 
 def _name(entry: ServiceEntry | PageEntry, cls: type[Any]) -> str:

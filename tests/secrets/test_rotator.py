@@ -411,6 +411,25 @@ def test_one_context_that_may_not_be_rewrapped_is_named_and_the_rest_is_done(
     }
 
 
+def test_what_does_not_verify_after_rewrapping_is_not_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrap = house.transit.rewrap
+
+    def damaged(batch: Sequence[Sealed]) -> list[str | TransitRefused]:
+        return [
+            "vault:v2:AAAA" if isinstance(reply, str) and b"latitude" in sealed.context else reply
+            for sealed, reply in zip(batch, rewrap(batch), strict=True)
+        ]
+
+    monkeypatch.setattr(house.transit, "rewrap", damaged)
+    result = house.rotate()
+    assert result.outcome is Outcome.BLOCKED
+    assert records(result)["latitude"] == (1, 1, Action.BLOCKED)
+    assert records(result)["tide.token"] == (1, 2, Action.REWRAPPED)
+    assert house.open(house.parts, PARTS) == {"latitude": b"52.1", "tide.token": b"abc"}
+
+
 @pytest.mark.parametrize("hook", ["before", "after"])
 def test_a_write_whose_reply_is_lost_is_looked_at_and_not_doubted(house: House, hook: str) -> None:
     setattr(house.parts, hook, once(StoreUnavailable("no answer"), "replace"))

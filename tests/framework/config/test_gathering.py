@@ -11,7 +11,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from framework.config import Config
 from framework.config.loading import Loaded, load
-from framework.config.sources import Sources
+from framework.config.sources import Document, Sources
 
 
 class Server(BaseModel):
@@ -38,8 +38,8 @@ class TideConfig(Config):
     old: int = Field(default=0, validation_alias=AliasChoices("neu", "alt"))
 
 
-def given_secrets(table: Mapping[str, object]) -> Any:
-    return lambda _cls, _name: table
+def given_secrets(table: Mapping[str, object]) -> tuple[Document, ...]:
+    return (Document(table),)
 
 
 def loaded(name: str = "tide", **sources: Any) -> Loaded[TideConfig]:
@@ -241,14 +241,3 @@ def test_a_shared_list_is_json_in_the_environment() -> None:
 def test_what_the_secrets_have_beyond_the_class_is_left_alone() -> None:
     more = {"tide": {"token": "t", "other": "x"}, "elsewhere": {"x": 1}, "scalar": 1}
     assert loaded(secrets=given_secrets(more)).config.token.get_secret_value() == "t"
-
-
-def test_the_secrets_are_asked_for_this_class_and_this_instance() -> None:
-    asked = []
-
-    def secrets(cls: type[Config], name: str) -> Mapping[str, object]:
-        asked.append((cls, name))
-        return {}
-
-    loaded("Harbour", secrets=secrets)
-    assert asked == [(TideConfig, "harbour")]

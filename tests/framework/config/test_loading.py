@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from framework.config import Config, Place
 from framework.config.loading import describe, load
-from framework.config.sources import Sources
+from framework.config.sources import Document, Sources
 from framework.errors import ConfigError
 from framework.project import Project
 
@@ -39,8 +39,8 @@ class TideConfig(Place):
     server: Server | None = None
 
 
-def given_secrets(table: Mapping[str, object]) -> Any:
-    return lambda _cls, _name: table
+def given_secrets(table: Mapping[str, object]) -> tuple[Document, ...]:
+    return (Document(table),)
 
 
 # --------------------------------------------------------------------------------------- remarks

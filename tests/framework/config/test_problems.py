@@ -11,7 +11,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from framework.config import Config, Place
 from framework.config.loading import Loaded, load
-from framework.config.sources import Sources
+from framework.config.sources import Document, Sources
 from framework.errors import ConfigError
 
 
@@ -42,8 +42,8 @@ class TideConfig(Place):
     old: int = Field(default=0, validation_alias=AliasChoices("neu", "alt"))
 
 
-def given_secrets(table: Mapping[str, object]) -> Any:
-    return lambda _cls, _name: table
+def given_secrets(table: Mapping[str, object]) -> tuple[Document, ...]:
+    return (Document(table),)
 
 
 def problems(cls: type[Config] = TideConfig, name: str = "tide", **sources: Any) -> list[str]:

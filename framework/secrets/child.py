@@ -1,0 +1,66 @@
+"""The process that reads the secrets: ``python -I -m framework.secrets.child DESCRIPTOR``.
+
+It is told on standard input what to read and what is declared, writes that, and nothing else, to
+the pipe DESCRIPTOR, and ends. The service starts it, waits for it and understands it (``asking``).
+
+Nothing is imported here that reading does not need: no pydantic, and none of the user's code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from framework.errors import MatrixError, SecretsUnavailable
+from framework.secrets.hardening import harden
+from framework.secrets.prune import Tree
+from framework.secrets.reader import read
+from framework.secrets.source import KINDS, Home
+
+LIFETIME_S = 30
+"""How long it may take. Should its service be gone by then, it ends by itself."""
+READY = b"ready"
+"""What it writes first, once nobody can look into it: until then it has held no secret."""
+LENGTH_BYTES = 8
+
+
+def main() -> None:
+    signal.alarm(LIFETIME_S)
+    harden()
+    reply = int(sys.argv[1])
+    os.write(reply, READY)
+    content = json.dumps(answer(json.load(sys.stdin.buffer))).encode()
+    left = memoryview(len(content).to_bytes(LENGTH_BYTES) + content)
+    while left:
+        left = left[os.write(reply, left) :]
+    os._exit(0)  # whatever was imported has nothing left to do
+
+
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What each source has, or what is wrong: a kind, and a sentence without values."""
+    try:
+        home, tree = Home(**request["home"]), Tree(**request["tree"])
+        documents = []
+        for each in request["sources"]:
+            found = read(KINDS[each["kind"]](**each), home, tree)
+            documents.append({"values": found.values, "strangers": found.strangers})
+    except SecretsUnavailable as error:
+        return {"unavailable": str(error)}
+    except MatrixError as error:
+        return {"refused": str(error)}
+    except ImportError as error:
+        return {"refused": f"{error.name} is not installed for {sys.executable}"}
+    except Exception as error:  # its message may hold anything
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        return {"refused": f"reading broke with {kind} in {last.filename}, line {last.lineno}"}
+    return {"documents": documents}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""``[secrets]``: what can be said, and what is wrong with what cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from framework.errors import ConfigError
+from framework.project import Project
+from framework.secrets.place import SecretPlace
+from framework.secrets.settings import SecretsSettings
+from framework.secrets.source import KINDS, FileSource
+
+
+def settings(folder: Path, text: str) -> SecretsSettings:
+    (folder / "matrix.toml").write_text(text)
+    return SecretsSettings.of(Project.find({}, folder))
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        settings(folder, text)
+    assert caught.value.__context__ is None
+    return [line.removeprefix(f"{folder}/") for line in str(caught.value).splitlines()]
+
+
+def source(*lines: str, kind: str = 'kind = "file"', path: str = 'path = "s"') -> str:
+    return "\n".join(["[[secrets.source]]", kind, path, *lines])
+
+
+def test_without_a_word_there_is_no_source(tmp_path: Path) -> None:
+    for found in (settings(tmp_path, ""), SecretsSettings.of(Project.find({}, tmp_path / "no"))):
+        assert (found.sources, found.patience_s, found.profilers) == ((), 60.0, False)
+    assert settings(tmp_path, "").home.keyring == str(tmp_path / ".matrix" / "keyring")
+
+
+def test_all_that_can_be_said(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path,
+        f"""
+        [secrets]
+        patience = 5
+        profilers = true
+        keyring = "/elsewhere/keyring"
+        {source('data_key = "all.yaml"', 'format = "yaml"')}
+        {source('layout = "fields"', path='path = "sub/fields.sealed"')}
+        {source('format = "text"', 'field = "tide.token"', "plain = true", "secrets = true")}
+        """,
+    )
+    assert (found.patience_s, found.profilers) == (5.0, True)
+    assert (found.home.folder, found.home.keyring) == (str(tmp_path), "/elsewhere/keyring")
+    assert found.sources == (
+        FileSource(path="s", data_key="all.yaml", format="yaml"),
+        FileSource(path="sub/fields.sealed", layout="fields"),
+        FileSource(path="s", format="text", field="tide.token", plain=True, secrets=True),
+    )
+    assert found.sources[1].place == SecretPlace("fields", "local", "local", "fields")
+
+
+def test_a_source_travels_as_it_is(tmp_path: Path) -> None:
+    (found,) = settings(tmp_path, source('layout = "fields"')).sources
+    sent = asdict(found)
+    assert KINDS[sent["kind"]](**sent) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[secrets]\npatience = -1", "secrets.patience must be at least 0.0"),
+        ("[secrets]\npatience = 'x'", "secrets.patience must be a number"),
+        ("[secrets]\nprofilers = 1", "secrets.profilers must be true or false"),
+        ("[secrets]\nkeyring = ''", "secrets.keyring must not be empty"),
+        ("[secrets]\nkeyrnig = 'x'", "nothing is called secrets.keyrnig; did you mean keyring?"),
+        ("[secrets.source]\npath = 'x'", "secrets.source must be written as [[source]]"),
+        ("[secrets]\nsource = ['x']", "secrets.source 1 must be a table"),
+        (source(kind=""), "secrets.source 1.kind must be one of file"),
+        (source(kind="kind = 'flie'"), "secrets.source 1.kind must be one of file"),
+        (source(kind="kind = [1]"), "secrets.source 1.kind must be one of file"),
+        (source(path=""), "secrets.source 1.path is missing"),
+        (source(path="path = 5"), "secrets.source 1.path must be text, in quotes"),
+        (source(path="path = ''"), "secrets.source 1.path must name a file"),
+        (source("plian = true"), "nothing is called secrets.source 1.plian; did you mean plain?"),
+        (source("plain = 'x'"), "secrets.source 1.plain must be true or false"),
+        (
+            source("layout = 'flat'"),
+            "secrets.source 1.layout must be 'document' or 'fields'",
+        ),
+        (
+            source("format = 'ini'"),
+            "secrets.source 1.format must be 'json', 'yaml', 'toml', 'env' or 'text'",
+        ),
+        (
+            source("plain = true", "layout = 'document'"),
+            "secrets.source 1.layout says how something is sealed, and plain = true that it is not",
+        ),
+        (
+            source("secrets = true"),
+            "secrets.source 1.secrets is for a plain source: "
+            "a sealed one may supply secrets anyway",
+        ),
+        (
+            source("layout = 'fields'", "format = 'yaml'"),
+            'secrets.source 1.format is of a document, and layout = "fields" has none',
+        ),
+        (
+            source("format = 'text'"),
+            'secrets.source 1.field is missing: format = "text" fills one field, as in '
+            '"tide.token"',
+        ),
+        (
+            source("field = 'tide.token'"),
+            'secrets.source 1.field is for format = "text" alone: '
+            "every other format names its fields",
+        ),
+        (
+            source("format = 'text'", "field = 'tide.'"),
+            'secrets.source 1.field must be names with a point between them, as in "tide.token"',
+        ),
+        (
+            source("plain = true", "data_key = 'x'"),
+            "secrets.source 1.data_key is of a sealed file: a plain one is the document itself",
+        ),
+        (
+            source() + "\n" + source("plian = true"),
+            "nothing is called secrets.source 2.plian; did you mean plain?",
+        ),
+    ],
+)
+def test_what_cannot_be(tmp_path: Path, text: str, said: str) -> None:
+    assert f"matrix.toml: {said}" in problems(tmp_path, text)
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    text = source(path="") + "\n" + source("plian = true", "fromat = 'json'")
+    assert len(problems(tmp_path, text)) == 3

@@ -99,11 +99,13 @@ class Bus(Protocol):
     async def follow(
         self,
         names: Iterable[str],
-        deliver: Callable[[str, Posted], None],
+        deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
     ) -> None:
         """Call ``deliver`` with all that supersedes, from the snapshot on, until cancelled.
 
+        ``deliver`` says whether it could be used: what could not does not count as held, and is
+        not delivered again while it is all that there is.
         Survives every fault of the server by itself; ``connected`` is told of each change, False
         when the server is away or frozen. Both are called in the event loop and must not block.
         """
@@ -121,7 +123,7 @@ class Follower:
         self,
         names: Iterable[str],
         time: BusTime,
-        deliver: Callable[[str, Posted], None],
+        deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
     ) -> None:
         self.names = tuple(names)
@@ -129,14 +131,19 @@ class Follower:
         self._deliver = deliver
         self._connected = connected
         self._held_us: dict[str, int] = {}
+        self._refused: dict[str, Posted] = {}
         self._told: bool | None = None
 
     def take(self, name: str, posted: Posted) -> bool:
-        """Deliver it if it supersedes what was delivered last."""
+        """Deliver it if it supersedes what could be used last. False: it was no news."""
         if not supersedes(posted.updated_us, self._held_us.get(name), self._time.now()):
             return False
-        self._held_us[name] = posted.updated_us
-        self._deliver(name, posted)
+        if posted == self._refused.get(name):
+            return False
+        if self._deliver(name, posted):
+            self._held_us[name] = posted.updated_us
+        else:
+            self._refused[name] = posted
         return True
 
     def tell(self, connected: bool) -> bool:
@@ -192,7 +199,7 @@ class RedisBus:
         self, url: str, *, timeout_s: float = TIMEOUT_S, reread_s: float = REREAD_S
     ) -> None:
         self.time = BusTime()
-        self._place = _place(url)
+        self._place = place_of(url)
         self._url = url
         self._timeout_s = timeout_s
         self._reread_s = reread_s
@@ -200,8 +207,10 @@ class RedisBus:
         self._unreadable: set[str] = set()
 
     async def publish(self, name: str, posted: Posted) -> Receipt:
+        asked_s = self.time.monotonic_s()
         seconds, us, stored = await self._ask(f"publish {name}", self._publish(name, posted))
-        return Receipt.of(posted.updated_us, _number(stored), self._read_time(seconds, us))
+        now_us = self._read_time(seconds, us, asked_s=asked_s)
+        return Receipt.of(posted.updated_us, _number(stored), now_us)
 
     async def snapshot(self, name: str) -> Posted | None:
         return (await self._snapshots([name])).get(name)
@@ -209,7 +218,7 @@ class RedisBus:
     async def follow(
         self,
         names: Iterable[str],
-        deliver: Callable[[str, Posted], None],
+        deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
     ) -> None:
         follower = Follower(names, self.time, deliver, connected)
@@ -244,9 +253,9 @@ class RedisBus:
 
     async def _snapshots(self, names: Iterable[str]) -> dict[str, Posted]:
         """What is held under each of the names, and the bus's time, in one round trip."""
-        names = tuple(names)
+        names, asked_s = tuple(names), self.time.monotonic_s()
         time, *states = await self._ask(f"read {', '.join(names) or 'the time'}", self._read(names))
-        self._read_time(*time)
+        self._read_time(*time, asked_s=asked_s)
         held = {}
         for name, (updated, body) in zip(names, states, strict=True):
             updated_us = _number(updated)
@@ -333,9 +342,9 @@ class RedisBus:
             _log.warning("dropped a message on %s: no update (said once)", _channel(name))
         return None
 
-    def _read_time(self, seconds: bytes | int, us: bytes | int) -> int:
+    def _read_time(self, seconds: bytes | int, us: bytes | int, *, asked_s: float) -> int:
         now_us = int(seconds) * 1_000_000 + int(us)
-        self.time.read(now_us)
+        self.time.read(now_us, asked_s=asked_s)
         return now_us
 
     def _redis(self) -> Redis:
@@ -392,7 +401,7 @@ def _number(stored: bytes | None) -> int | None:
     return int(stored)
 
 
-def _place(url: str) -> str:
+def place_of(url: str) -> str:
     """``host:port/db``, all of the URL that may be shown; ``ConfigError`` if it cannot be one."""
     place = None
     options: set[str] = set()

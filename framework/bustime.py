@@ -3,6 +3,11 @@
 A Pi without a clock battery, or a server whose clock is a day ahead, must not make old data look
 new. So nobody trusts the wall clock: the time is the last Redis ``TIME`` that was read, plus what
 has elapsed since on a clock that also runs while the machine sleeps.
+
+A reading is not a moment: the server looked at its clock some time between the question and the
+answer, and the answer may have waited for our own loop. Of what that leaves open the latest is
+taken, so that an error makes data look older than they are, never newer; and a reading that took
+long does not replace a better one.
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 AHEAD = timedelta(seconds=60)
 """An ``updated`` further ahead of the bus than this was made by a clock that is wrong."""
+_DRIFT = 1000
+"""Two clocks part by less than one in this many: bad crystals, or one that is being set slowly."""
 
 
 def from_us(us: int) -> datetime:
@@ -33,15 +40,30 @@ class BusTime:
 
     def __init__(self) -> None:
         self._offset_us: int | None = None
+        """The bus's time less what has elapsed here: at most this much."""
+        self._open_us = 0
+        """And at most this much less, at the last reading."""
+        self._read_at_us = 0
 
     @property
     def known(self) -> bool:
         """Whether the bus was ever read. Before that freshness cannot be judged."""
         return self._offset_us is not None
 
-    def read(self, bus_us: int) -> None:
-        """Take a reading of Redis ``TIME``, in microseconds."""
-        self._offset_us = bus_us - self._elapsed_us()
+    def read(self, bus_us: int, *, asked_s: float | None = None) -> None:
+        """Take a reading of Redis ``TIME``, in microseconds. ``asked_s``: ``monotonic_s()`` when it
+        was asked for; None: just now."""
+        now_us = self._elapsed_us()
+        asked_us = now_us if asked_s is None else round(asked_s * 1e6)
+        least, most = bus_us - now_us, bus_us - asked_us
+        if self._offset_us is not None:
+            drift_us = (now_us - self._read_at_us) // _DRIFT
+            held_least = self._offset_us - self._open_us - drift_us
+            held_most = self._offset_us + drift_us
+            # What both allow; if nothing, the bus's clock was set.
+            if held_least <= most and least <= held_most:
+                least, most = max(least, held_least), min(most, held_most)
+        self._offset_us, self._open_us, self._read_at_us = most, most - least, now_us
 
     def now(self) -> datetime:
         """Aware, UTC. Before the first reading it is the local clock: good for drawing clocks."""

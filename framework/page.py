@@ -11,6 +11,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from typing_extensions import TypeVar
@@ -73,6 +74,7 @@ class Page(ABC, Generic[C]):
             if not (isinstance(model, type) and issubclass(model, Values)):
                 raise DefinitionError(f"{cls.__name__}.{name}: a Feed takes a subclass of Values")
         cls.feeds = found
+        _check_times(cls)
 
     def __init__(
         self,
@@ -88,6 +90,9 @@ class Page(ABC, Generic[C]):
         :raises SecretsUnavailable: the secrets could not be read for now.
         """
         self.name = check_name(self.default_name() if name is None else name, self.config_class)
+        own = self.name == self.default_name().lower()
+        self.label = self.title if own else f"{self.title} {self.name}"
+        """What people call this instance: two of one class have names, and so differ."""
         self.log = logging.getLogger(f"matrix.{self.name}")
         self.remarks: tuple[str, ...] = ()
         """What whoever starts it should be told of its configuration."""
@@ -155,3 +160,13 @@ class Page(ABC, Generic[C]):
         oldest = self.oldest() if self._time.known else None
         verdict = oldest.freshness(self.now()) if oldest else None
         return Freshness.FRESH if verdict is None else verdict
+
+
+def _check_times(cls: type[Page[Any]]) -> None:
+    # Numbers only, finite ones: no comparison with NaN holds.
+    seconds: object = cls.seconds
+    if not (isinstance(seconds, int | float) and 0 < seconds < inf):
+        raise DefinitionError(f"{cls.__name__}.seconds must be a number of seconds, more than 0")
+    fps: object = cls.fps
+    if not (isinstance(fps, int | float) and 0 <= fps < inf):
+        raise DefinitionError(f"{cls.__name__}.fps must be a number, 0 or more: drawings a second")

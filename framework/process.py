@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from framework.errors import ConfigError, MatrixError, SecretsUnavailable
+from framework.interrupt import EXIT_INTERRUPTED
 
 EXIT_FAILED = 1
 EXIT_UNAVAILABLE = 75
@@ -38,7 +39,7 @@ def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
 
     Told twice, it leaves at once. 0: it ended or was told to stop. 75: the secrets are unavailable.
     78: the configuration is wrong. 1: anything else of ours that cannot be. Each of those is one
-    sentence on standard error, without a traceback.
+    sentence on standard error, without a traceback. 130, in silence: Ctrl-C while constructing.
     """
     configure_logging()
     sys.exit(exit_status(main))
@@ -55,6 +56,8 @@ def exit_status(main: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
         if ours is None:
             raise
         return last_word(ours)
+    except KeyboardInterrupt:  # before there was a loop
+        return EXIT_INTERRUPTED
 
 
 def last_word(error: MatrixError) -> int:
@@ -91,6 +94,9 @@ async def _until_told_to_stop(work: Coroutine[Any, Any, int | None]) -> int | No
     # Plain handlers: the loop's own would wait for whatever blocks it.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, stop)
-    with suppress(asyncio.CancelledError):
-        return await task
-    return None
+    try:
+        with suppress(asyncio.CancelledError):
+            return await task
+        return None
+    finally:
+        told = True  # What is left to do needs no loop: told from now on, it leaves at once.

@@ -11,14 +11,14 @@ import logging
 import random
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, NoReturn, ParamSpec, cast
 
 from typing_extensions import TypeVar
 
 from framework.blocking import Blocking
-from framework.bus import Bus, open_bus
+from framework.bus import Bus, open_bus, place_of
 from framework.bustime import BusTime
 from framework.config import Config
 from framework.config.loading import load
@@ -85,9 +85,7 @@ class ServerBase(ABC, Generic[V, C]):
                 f"Config that exists already"
             )
         cls.values, cls.config_class = values, config
-        for name in ("period", "timeout"):
-            if getattr(cls, name) <= timedelta(0):
-                raise DefinitionError(f"{cls.__name__}.{name} must be longer than nothing")
+        _check_times(cls)
 
     def __init__(self, *, name: str | None = None, config: C | None = None) -> None:
         """``name``: of this instance, by default the feed's. ``config``: instead of reading it.
@@ -150,6 +148,11 @@ class ServerBase(ABC, Generic[V, C]):
 
     # How it runs.
 
+    @property
+    def bus_place(self) -> str:
+        """Which bus it publishes on: the host, port and database of its ``redis_url``."""
+        return place_of(self.config.redis_url.get_secret_value())
+
     @classmethod
     def default_name(cls) -> str:
         """The name of an instance that was given none: its feed's."""
@@ -161,7 +164,14 @@ class ServerBase(ABC, Generic[V, C]):
         configuration wrong."""
         from framework.process import run
 
-        run(lambda: cls(name=name).serve())
+        def start() -> Coroutine[Any, Any, NoReturn]:
+            service = cls(name=name)
+            service.log.info(
+                "%s", " · ".join([f"serving on {service.bus_place}", *service.remarks])
+            )
+            return service.serve()
+
+        run(start)
 
     async def serve(self, bus: Bus | None = None) -> NoReturn:
         """Publish until cancelled: for several in one process. Without ``bus`` it opens its own."""
@@ -192,24 +202,35 @@ class ServerBase(ABC, Generic[V, C]):
             wait = await self.attempt(publisher)
         except Unavailable as unavailable:
             return self._failed(str(unavailable), unavailable.retry_after)
+        except DefinitionError as error:
+            return self._failed(str(error))
         except Exception as error:
             trace = "".join(traceback.format_exception(error))
-            return self._failed(f"{type(error).__name__} in fetch()\n{trace}")
+            return self._failed(f"{type(self).__name__} raised {type(error).__name__}\n{trace}")
         self._fetching.recovered()
         return wait
 
     async def attempt(self, publisher: Publisher[V]) -> timedelta:
-        """``step`` that raises what ``fetch`` raised; a timeout is ``Unavailable``."""
+        """``step`` that raises what a subclass raised; a timeout is ``Unavailable``.
+
+        Values are not lost to what ``next_update`` or ``observed`` make of them: that is raised
+        after they were published. If it was ``observed``, nobody knows how old they are, so they
+        are late from the first.
+        """
         began = self.now()
         values = await self._fetch(publisher.values)
         finished = self.now()
+        hint: datetime | timedelta | None
+        hint, hint_error = _tried(self.next_update, values, (datetime, timedelta))
+        observed, observed_error = _tried(self.observed, values, (datetime,))
         next_start = self._schedule.after_success(
-            began, finished, hint=self.next_update(values), chance=random.random()
+            began, finished, hint=hint, chance=random.random()
         )
-        observed = self.observed(values)
         if observed is not None:
             observed = min(observed, began)
         valid, expires = self._schedule.validity(began, next_start, observed)
+        if observed_error is not None:
+            valid, expires = began, began + self._schedule.lifetime
         await publisher.publish(
             Update(
                 type=self.values.__name__,
@@ -220,10 +241,13 @@ class ServerBase(ABC, Generic[V, C]):
                 values=values,
             )
         )
+        if error := observed_error or hint_error:
+            raise error
         return next_start - self.now()
 
     async def _fetch(self, last: V | None) -> V:
         limit_s = self.timeout.total_seconds()
+        values: object = None
         try:
             async with asyncio.timeout(limit_s) as limit:
                 values = await self.fetch()
@@ -234,12 +258,11 @@ class ServerBase(ABC, Generic[V, C]):
         except TimeoutError:
             if not limit.expired():
                 raise
-            values = None
-        if values is None:
+        if limit.expired():
             raise Unavailable(f"no answer within {limit_s:g} s")
         if not isinstance(values, self.values):
             raise TypeError(f"fetch() returned {type(values).__name__}, not {self.values.__name__}")
-        return values
+        return cast(V, values)
 
     def _failed(self, why: str, retry_after: timedelta | None = None) -> timedelta:
         self._fetching.failed(redacted(why, self.config))
@@ -269,3 +292,38 @@ class ServerBase(ABC, Generic[V, C]):
         while (left_s := until_s - self._time.monotonic_s()) > 0:
             if await self._time.wait(early, min(left_s, LONGEST_SLEEP_S)):
                 return
+
+
+def _tried(
+    ask: Callable[[V], T | None], values: V, kinds: tuple[type, ...]
+) -> tuple[T | None, Exception | None]:
+    """What a subclass's method makes of the values, or why that cannot be used."""
+    try:
+        said = ask(values)
+    except Exception as error:
+        return None, error
+    if said is None:
+        return None, None
+    if not isinstance(said, kinds):
+        wrong = f"{type(said).__name__}, not {' or '.join(kind.__name__ for kind in kinds)}"
+    elif isinstance(said, datetime) and said.utcoffset() is None:
+        wrong = "a datetime without a time zone: make it aware, as in datetime.now(UTC)"
+    else:
+        return said, None
+    return None, DefinitionError(f"{ask.__name__}() returned {wrong}")
+
+
+def _check_times(cls: type[ServerBase[Any, Any]]) -> None:
+    for name in ("period", "timeout", "good_for", "max_age"):
+        value: object = getattr(cls, name)
+        if value is None and getattr(ServerBase, name) is None:
+            continue
+        if not isinstance(value, timedelta):
+            raise DefinitionError(
+                f"{cls.__name__}.{name} must be a timedelta, as in timedelta(seconds=60)"
+            )
+        if value <= timedelta(0):
+            raise DefinitionError(f"{cls.__name__}.{name} must be longer than nothing")
+    jitter: object = cls.jitter
+    if not (isinstance(jitter, int | float) and 0 <= jitter <= 1):
+        raise DefinitionError(f"{cls.__name__}.jitter must be a share of the period, from 0 to 1")

@@ -59,6 +59,8 @@ def resolve(target: str, group: str, base: type[T]) -> type[T]:
         value = _value_of(target, group)
     found = _load(value, target)
     if isinstance(found, type) and issubclass(found, base) and found is not base:
+        if missing := sorted(getattr(found, "__abstractmethods__", ())):
+            raise ConfigError(f"{target} has no {' and no '.join(missing)}(). Write it")
         return found
     raise ConfigError(
         f"{target} is not a subclass of {base.__name__}. Name one that is, as module:Class"
@@ -117,22 +119,22 @@ def _import(name: str, target: str) -> ModuleType | str:
                 f"{target}: there is no module {error.name}, neither installed nor in "
                 f"{Path.cwd()}. Check its name, or start where it lies"
             )
-        return (
-            f"{target}: {name} needs {error.name}, which is not installed. Install it{_at(error)}"
-        )
+        needs = f"{name} needs {error.name}, which is not installed"
+        return f"{target}: {needs}. Install it{raised_at(error)}"
     except MatrixError as error:
-        return f"{target}: {error}{_at(error)}"
+        return f"{target}: {error}{raised_at(error)}"
     except SyntaxError as error:
         where = f" (in {error.filename}, line {error.lineno})"
         return f"{target}: {name} is not valid Python. Mend it{where}"
     except (Exception, SystemExit) as error:  # a stranger's module may do anything
-        return f"{target}: {name} raised {type(error).__name__} while imported. Mend it{_at(error)}"
+        raised = f"{name} raised {type(error).__name__} while imported"
+        return f"{target}: {raised}. Mend it{raised_at(error)}"
 
 
 _MACHINERY = ("<frozen importlib", str(Path(__file__).parent), str(Path(pydantic.__file__).parent))
 
 
-def _at(error: BaseException) -> str:
+def raised_at(error: BaseException) -> str:
     """Where it was raised: the last line that is neither ours nor of the machinery."""
     frames = [
         frame

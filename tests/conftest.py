@@ -90,12 +90,15 @@ class Watcher:
 
     def __init__(self) -> None:
         self.delivered: list[tuple[str, Posted]] = []
+        self.useless: tuple[Posted, ...] = ()
+        """What it could not use."""
         self.connected: list[bool] = []
         self._told = asyncio.Event()
 
-    def deliver(self, name: str, posted: Posted) -> None:
+    def deliver(self, name: str, posted: Posted) -> bool:
         self.delivered.append((name, posted))
         self._told.set()
+        return posted not in self.useless
 
     def connect(self, connected: bool) -> None:
         self.connected.append(connected)

@@ -6,6 +6,7 @@ Here they come together; and no error that leaves carries a value, not even in i
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from collections.abc import Mapping, Sequence
@@ -21,11 +22,13 @@ from framework.config.model import Config
 from framework.config.names import check_name
 from framework.config.place import GREENWICH, spot_of
 from framework.config.sources import Document, Origin, Sources
+from framework.config.strays import Known, strays
 from framework.errors import ConfigError, SecretsUnavailable
 from framework.project import Project
 
 C = TypeVar("C", bound=Config)
 Problem = ConfigError | SecretsUnavailable
+_log = logging.getLogger("matrix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,9 @@ def _attempt(
         name = check_name(name, cls)
         if sources is None:
             sources = _sources_here([(cls, name)], None)
+            known = Known({name: declared(cls)}, everyone=False)
+            for stray in strays(sources.table, sources.table_path, sources.environ, known):
+                _log.warning("%s", stray)
     except (ConfigError, SecretsUnavailable) as error:
         return type(error)(str(error))  # without the traceback, which holds this frame
     return _validated(cls, name, sources, arguments)

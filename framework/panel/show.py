@@ -123,11 +123,10 @@ class Show:
     def _followings(self) -> list[Following]:
         return [one for stage in self._stages for one in stage.page.following.values()]
 
-    def _deliver(self, name: str, posted: Posted) -> None:
-        for one in self._followings():
-            if one.name == name:
-                one.take(posted)
+    def _deliver(self, name: str, posted: Posted) -> bool:
+        taken = [one.take(posted) for one in self._followings() if one.name == name]
         self._look.set()
+        return any(taken)
 
     def _connection(self, connected: bool) -> None:
         self._connected = connected
@@ -188,7 +187,7 @@ class Show:
 
     def _status(self, now_s: float, until_s: float | None) -> Status:
         player, now = self._player, self._time.now()
-        titles = {stage.page.name: stage.page.title for stage in self._stages}
+        titles = {stage.page.name: stage.page.label for stage in self._stages}
         following = player.following
         return Status(
             now=now,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from framework.bus import Bus, Posted
+from framework.errors import ConfigError
 from framework.page import Page
 from framework.panel.led import contact_sheet, picture
 from framework.panel.stage import Stage
@@ -32,18 +34,21 @@ async def snapshot(
     """Wait until each page has drawn from live data; write one PNG a page and a contact sheet.
 
     Returns why for each page that had not after ``timeout_s``, by its name; it is written as it is.
+
+    :raises ConfigError: ``folder`` cannot be made, or not be written to.
     """
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    await _in_folder(folder, partial(folder.mkdir, parents=True, exist_ok=True))
     waiting = {page.name: Stage(page) for page in pages}
     made: dict[str, Image.Image] = {}
     changed = asyncio.Event()
     changed.set()
 
-    def deliver(name: str, posted: Posted) -> None:
-        for page in pages:
-            for one in page.following.values():
-                if one.name == name and one.take(posted):
-                    changed.set()
+    def deliver(name: str, posted: Posted) -> bool:
+        followings = [one for page in pages for one in page.following.values()]
+        taken = [one.take(posted) for one in followings if one.name == name]
+        if any(taken):
+            changed.set()
+        return any(taken)
 
     def draw(stage: Stage) -> tuple[Image.Image, bool]:
         frame = stage.frame(bus.time, width, height, SETTLED_S)
@@ -64,19 +69,29 @@ async def snapshot(
                         if good:
                             made[name] = image
                             del waiting[name]
-                            say(f"{stage.page.title}: drawn from live data")
+                            say(f"{stage.page.label}: drawn from live data")
         for name, stage in waiting.items():
             made[name], _ = draw(stage)
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
-    await asyncio.to_thread(_write, pages, made, folder)
+    await _in_folder(folder, partial(_write, pages, made, folder))
     return {name: stage.status().problem or "no data" for name, stage in waiting.items()}
 
 
+async def _in_folder(folder: Path, do: Callable[[], None]) -> None:
+    try:
+        await asyncio.to_thread(do)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    else:
+        return
+    raise ConfigError(f"Cannot write pictures to {folder}: {reason}. Name another folder")
+
+
 def _write(pages: Sequence[Page[Any]], made: dict[str, Image.Image], folder: Path) -> None:
-    pictures = [(page.title, picture(made[page.name])) for page in pages]
+    pictures = [(page.label, picture(made[page.name])) for page in pages]
     for page, (_, image) in zip(pages, pictures, strict=True):
         image.save(folder / f"{page.name}.png")
     contact_sheet(pictures).save(folder / "contact-sheet.png")

@@ -69,7 +69,7 @@ class Stage:
 
     def status(self) -> PageStatus:
         """What the strip of pages says, without drawing."""
-        return PageStatus(self.page.name, self.page.title, self._state(), self._problem)
+        return PageStatus(self.page.name, self.page.label, self._state(), self._problem)
 
     def frame(self, time: BusTime, width: int, height: int, elapsed_s: float) -> Frame:
         """The page as it is now, ``elapsed_s`` after it came on. Never raises."""
@@ -79,7 +79,7 @@ class Stage:
             return Frame(marks.no_data(width, height, page.icon, source), "no data", None)
         drawn = self._draw(time, width, height, elapsed_s)
         if drawn is None:
-            picture = marks.failed(width, height, page.title, self._problem or "")
+            picture = marks.failed(width, height, page.label, self._problem or "")
             return Frame(picture, "failed", self._retry_at_s - time.monotonic_s())
         image, change_in_s = self._with_marks(drawn.image, elapsed_s)
         changes = [change_in_s, self._until_turning_s(), self._until_tick_s()]
@@ -139,7 +139,7 @@ class Stage:
         image = image.copy()
         age = marks.age_words(now - update.since)
         if freshness is Freshness.EXPIRED:
-            marks.expired(image, self.page.title, age)
+            marks.expired(image, self.page.label, age)
             return image, AGE_CHANGES_S
         left, step = _line(update, now, image.width)
         shown_for_s = AGE_SHOWN_S - elapsed_s

@@ -56,7 +56,7 @@ class MemoryBus:
     async def follow(
         self,
         names: Iterable[str],
-        deliver: Callable[[str, Posted], None],
+        deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
     ) -> None:
         follower = Follower(names, self.time, deliver, connected)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from framework.bus import Posted
 from framework.errors import Unavailable
 from framework.page import Page
 from framework.publisher import Publisher
@@ -69,11 +70,10 @@ class Harness:
             with suppress(asyncio.CancelledError):
                 await self._following
 
-    def _deliver(self, name: str, posted: Any) -> None:
-        for page in self._pages:
-            for one in page.following.values():
-                if one.name == name:
-                    one.take(posted)
+    def _deliver(self, name: str, posted: Posted) -> bool:
+        followings = [one for page in self._pages for one in page.following.values()]
+        taken = [one.take(posted) for one in followings if one.name == name]
+        return any(taken)
 
     async def fetch(self, service: str | None = None) -> None:
         """Let every service (or the one of that name) fetch and publish once.

@@ -15,6 +15,7 @@ from framework.config.loading import Description, describe
 from framework.config.sources import Sources
 from framework.display import DisplayBase
 from framework.errors import MatrixError
+from framework.folding import fold
 from framework.process import configure_logging
 from framework.project import Project
 from framework.secrets.settings import SecretsSettings
@@ -81,6 +82,7 @@ def _lines(listed: Listed, base: type[Any], sources: Sources, secrets: bool) -> 
     yield f"  {listed.name or listed.target:<12} {doc}"
     for what in _what(cls):
         yield f"      {what}"
+    yield f"      configured by [config.{name.lower()}], MATRIX_{fold(name).upper()}__..."
     for field in fields:
         yield f"      {_field(field, secrets)}"
 

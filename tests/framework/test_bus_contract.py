@@ -242,6 +242,22 @@ async def test_a_follower_that_was_given_the_future_takes_the_present(
     await watcher.until_delivered(("tide", post(future_us)), ("tide", post(us)))
 
 
+async def test_what_could_not_be_used_hides_nothing(bus: Bus, world: World, watch: Watch) -> None:
+    """A broken service, whose clock is ahead as well, beside a good one."""
+    us = await now_us(bus)
+    broken = post(us + 50 * SECOND)
+    watcher = await watch(bus, "tide")
+    watcher.useless = (broken,)
+    await bus.publish("tide", broken)
+    await watcher.until_delivered(("tide", broken))
+
+    world.cut()  # and it is read again
+    world.empty()
+    await bus.publish("tide", post(us))
+
+    await watcher.until_delivered(("tide", broken), ("tide", post(us)))
+
+
 async def test_a_broken_connection_is_mended_in_silence(
     bus: Bus, world: World, watch: Watch
 ) -> None:
@@ -261,7 +277,7 @@ async def test_following_nothing_is_for_the_time(bus: Bus, watch: Watch) -> None
 
 
 async def test_following_ends_when_it_is_cancelled(bus: Bus) -> None:
-    task = asyncio.create_task(bus.follow(["tide"], lambda *_: None, lambda _: None))
+    task = asyncio.create_task(bus.follow(["tide"], lambda *_: True, lambda _: None))
     await bus.snapshot("tide")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

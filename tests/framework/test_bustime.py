@@ -68,6 +68,80 @@ def test_a_jump_of_the_bus_is_a_jump_of_its_time_and_not_of_durations() -> None:
     assert clock.monotonic_s() == before_s
 
 
+class Elapsing(BusTime):
+    """One whose elapsed time the test sets; the bus's true time runs at ``rate`` beside it."""
+
+    def __init__(self, *, rate: float = 1) -> None:
+        super().__init__()
+        self.elapsed_s = 100.0
+        self.rate = rate
+
+    def _elapsed_us(self) -> int:
+        return round(self.elapsed_s * 1e6)
+
+    def ask(self, *, there_s: float, back_s: float) -> None:
+        """The question takes ``there_s``, the answer ``back_s`` until it is looked at."""
+        asked_s = self.monotonic_s()
+        self.elapsed_s += there_s
+        bus_us = to_us(self.truth())
+        self.elapsed_s += back_s
+        self.read(bus_us, asked_s=asked_s)
+
+    def truth(self) -> datetime:
+        return T0 + timedelta(seconds=self.elapsed_s * self.rate)
+
+    def error_s(self) -> float:
+        return (self.now() - self.truth()).total_seconds()
+
+
+def test_an_answer_that_waited_for_the_loop_does_not_make_old_data_look_new() -> None:
+    clock = Elapsing()
+    clock.ask(there_s=0.001, back_s=2)
+    assert 0 <= clock.error_s() <= 0.001
+
+
+def test_a_slow_reading_does_not_replace_a_good_one() -> None:
+    clock = Elapsing()
+    clock.ask(there_s=0.001, back_s=0.001)
+    clock.elapsed_s += 10
+    clock.ask(there_s=2, back_s=0)
+    assert 0 <= clock.error_s() <= 0.02
+
+
+def test_a_good_reading_replaces_a_slow_one() -> None:
+    clock = Elapsing()
+    clock.ask(there_s=4, back_s=0)
+    clock.ask(there_s=0.001, back_s=0.001)
+    assert 0 <= clock.error_s() <= 0.001
+
+
+@pytest.mark.parametrize("rate", [0.9995, 1.0005])
+def test_readings_follow_a_clock_that_is_set_slowly(rate: float) -> None:
+    clock = Elapsing(rate=rate)
+    for _ in range(100):
+        clock.ask(there_s=0.001, back_s=0.001)
+        clock.elapsed_s += 10
+    assert abs(clock.error_s()) <= 0.02
+
+
+def test_a_bus_whose_clock_was_set_is_believed_however_slow_the_answer() -> None:
+    clock = Elapsing()
+    clock.ask(there_s=0.001, back_s=0.001)
+    clock.read(to_us(clock.truth() - HOUR), asked_s=clock.monotonic_s() - 2)
+    assert abs(clock.error_s() + 3600) <= 2
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 5)] * 3), min_size=1))
+def test_it_is_never_behind_and_no_worse_than_the_last_reading(
+    readings: list[tuple[float, float, float]],
+) -> None:
+    clock = Elapsing()
+    for wait_s, there_s, back_s in readings:
+        clock.elapsed_s += wait_s
+        clock.ask(there_s=there_s, back_s=back_s)
+        assert -1e-5 <= clock.error_s() <= there_s + 1e-5
+
+
 async def test_waiting_ends_with_the_event() -> None:
     clock, event = BusTime(), asyncio.Event()
     asyncio.get_running_loop().call_soon(event.set)

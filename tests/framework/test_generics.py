@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Generic
 
 import pytest
@@ -125,13 +126,17 @@ def test_a_feed_of_what_is_no_values_is_refused() -> None:
             def draw(self, canvas: object, now: object) -> None: ...
 
 
-def test_a_service_of_no_time_is_refused() -> None:
-    from datetime import timedelta
-
-    with pytest.raises(DefinitionError, match=r"Fast\.period"):
-
-        class Fast(ServerBase[Tide]):
-            period = timedelta(0)
-
-            async def fetch(self) -> Tide:
-                return Tide(height_m=0)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seconds", 0),
+        ("seconds", float("nan")),
+        ("seconds", timedelta(seconds=10)),
+        ("fps", -1),
+        ("fps", float("inf")),
+        ("fps", None),
+    ],
+)
+def test_a_page_of_no_time_is_refused(name: str, value: object) -> None:
+    with pytest.raises(DefinitionError, match=rf"^Fast\.{name} must be a number"):
+        type("Fast", (DisplayBase,), {name: value})

@@ -62,6 +62,14 @@ def test_constructing_counts_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "no station\n"
 
 
+def test_ctrl_c_while_constructing_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def construct() -> Coroutine[Any, Any, None]:
+        raise KeyboardInterrupt
+
+    assert exit_status(construct) == 130
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("bug"), ExceptionGroup("both", [ConfigError("x"), ValueError("bug")])]
 )
@@ -118,3 +126,55 @@ run(main)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=5) == 128 + signal.SIGINT
     process.stdout.close()
+
+
+AFTER = """
+import asyncio, signal
+from framework.process import exit_status
+
+async def main():
+    await asyncio.sleep(0)
+
+exit_status(main)
+signal.raise_signal(signal.SIGINT)
+"""
+COMMAND = """
+from framework.interrupt import interruptible
+
+with interruptible():
+    import time
+    import typer
+
+    app = typer.Typer()
+
+    @app.command()
+    def work() -> None:
+        try:
+            print("up", flush=True)
+            time.sleep(60)
+        finally:
+            print("down", flush=True)
+
+    app()
+"""
+
+
+def test_ctrl_c_after_the_work_leaves_in_silence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 130)
+
+
+def test_ctrl_c_before_there_is_a_loop_ends_a_command_in_order_and_in_silence() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (out, err, process.returncode) == ("down\n", "", 130)

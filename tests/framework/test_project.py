@@ -248,7 +248,7 @@ def test_a_state_folder_that_is_no_folder_is_refused(tmp_path: Path) -> None:
         found.make_state()
     found.state.unlink()
     found.state.write_text("")
-    with pytest.raises(ConfigError, match="cannot be made"):
+    with pytest.raises(ConfigError, match="must be a folder"):
         found.make_state()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 from framework.bus import Posted, Receipt
 from framework.bustime import to_us
 from framework.config import Config
-from framework.errors import NotModified, Unavailable
+from framework.errors import DefinitionError, NotModified, Unavailable
 from framework.server import ServerBase
 from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock, settle
@@ -212,16 +213,17 @@ async def test_a_fetch_that_hangs_is_given_up(
     assert update.values.height_m == 3.0
 
 
+@pytest.mark.parametrize("wrong", [{"height_m": 1}, None])
 async def test_a_wrong_type_is_a_failure_that_names_both(
-    bus: MemoryBus, caplog: pytest.LogCaptureFixture
+    bus: MemoryBus, caplog: pytest.LogCaptureFixture, wrong: object
 ) -> None:
     class Wrong(TideServer):
         async def fetch(self) -> Tide:
-            return {"height_m": 1}  # type: ignore[return-value]  # this is the mistake
+            return wrong  # type: ignore[return-value]  # this is the mistake
 
     async with serving(bus, Wrong(0.0)):
         assert await held(bus) is None
-    assert "fetch() returned dict, not Tide" in caplog.text
+    assert f"fetch() returned {type(wrong).__name__}, not Tide" in caplog.text
 
 
 async def test_the_source_says_when_it_will_have_something_new(
@@ -244,6 +246,79 @@ async def test_the_source_says_when_it_will_have_something_new(
     assert update is not None
     assert update.since == T0 - 3 * MINUTE
     assert update.valid == T0 - 3 * MINUTE + timedelta(minutes=20, seconds=30)
+
+
+def raising(values: Tide) -> Any:
+    raise KeyError("when")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (datetime(2026, 3, 1, 11), "observed() returned a datetime without a time zone"),  # noqa: DTZ001  # this is the mistake
+        ("11:00", "observed() returned str, not datetime"),
+        (raising, "TideServer raised KeyError"),
+    ],
+)
+async def test_values_of_unknown_age_are_published_but_never_fresh(
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture, answer: Any, said: str
+) -> None:
+    service = TideServer(1.5)
+    service.observed = answer if callable(answer) else lambda values: answer  # type: ignore[method-assign]  # this is the mistake
+    service.observed.__name__ = "observed"
+    async with serving(bus, service):
+        update = await held(bus)
+    assert update is not None
+    assert update.values.height_m == 1.5
+    assert update.freshness(clock.now()) is Freshness.LATE
+    assert update.expires == T0 + timedelta(minutes=20, seconds=30)
+    (record,) = caplog.records
+    assert said in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (datetime(2026, 3, 1, 13), "next_update() returned a datetime without a time zone"),  # noqa: DTZ001  # this is the mistake
+        (60, "next_update() returned int, not datetime or timedelta"),
+        (raising, "TideServer raised KeyError"),
+    ],
+)
+async def test_a_hint_that_is_none_costs_no_value(
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture, answer: Any, said: str
+) -> None:
+    service = TideServer(1.5)
+    service.next_update = answer if callable(answer) else lambda values: answer  # type: ignore[method-assign]  # this is the mistake
+    service.next_update.__name__ = "next_update"
+    async with serving(bus, service):
+        update = await held(bus)
+    assert update is not None
+    assert update.freshness(clock.now()) is Freshness.FRESH
+    (record,) = caplog.records
+    assert said in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("period", 60, "must be a timedelta, as in timedelta(seconds=60)"),
+        ("period", None, "must be a timedelta"),
+        ("timeout", 2.5, "must be a timedelta"),
+        ("good_for", "1 h", "must be a timedelta"),
+        ("max_age", 60, "must be a timedelta"),
+        ("period", timedelta(0), "must be longer than nothing"),
+        ("good_for", timedelta(seconds=-1), "must be longer than nothing"),
+        ("jitter", timedelta(seconds=1), "from 0 to 1"),
+        ("jitter", -0.1, "from 0 to 1"),
+        ("jitter", float("nan"), "from 0 to 1"),
+    ],
+)
+def test_a_rhythm_that_cannot_be_is_refused_with_its_class(
+    name: str, value: object, said: str
+) -> None:
+    with pytest.raises(DefinitionError, match=re.escape(f"Hasty.{name} ")) as refused:
+        type("Hasty", (TideServer,), {name: value})
+    assert said in str(refused.value)
 
 
 async def test_a_restart_adopts_what_is_fresh_and_spares_the_source(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,6 +40,22 @@ async def connected(server: Server, **limits: float) -> AsyncIterator[RedisBus]:
         yield bus
     finally:
         await bus.close()
+
+
+async def test_a_blocked_loop_does_not_make_the_time_late(server: Server) -> None:
+    async with connected(server) as bus, connected(server) as other:
+        read = bus._read
+
+        async def blocked(names: Iterable[str]) -> list[Any]:
+            answer = await read(names)
+            time.sleep(0.3)  # noqa: ASYNC251  # a fetch() that blocks the loop
+            return answer
+
+        bus._read = blocked  # type: ignore[method-assign]  # a loop that is blocked
+        await bus.snapshot("tide")
+        await other.snapshot("tide")
+        late_s = (other.time.now() - bus.time.now()).total_seconds()
+        assert late_s < 0.1
 
 
 async def test_killed_and_started_empty(private_server: MakeServer, watch: Watch) -> None:

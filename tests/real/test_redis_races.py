@@ -32,10 +32,11 @@ async def test_no_final_state_is_missed(server: Server) -> None:
             last: int = final_us,
             done: asyncio.Event = done,
             seen: list[int] = seen,
-        ) -> None:
+        ) -> bool:
             seen.append(posted.updated_us)
             if posted.updated_us == last:
                 done.set()
+            return True
 
         following = asyncio.create_task(bus.follow(["tide"], deliver, lambda _: None))
         for updated_us in range(final_us - 4, final_us + 1):

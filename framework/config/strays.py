@@ -1,0 +1,124 @@
+"""Names in ``[config]`` and in the environment that nobody answers to: most likely misspelt.
+
+Responsible for finding them, and for what is said of them: names, never values. What the section of
+an instance holds is judged in ``gathering``, when that instance is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from framework.config.declared import Declared, declared
+from framework.config.model import Place
+from framework.folding import fold
+
+Fields = Sequence[Declared]
+
+_PREFIX = "MATRIX_"
+_FILE_KEY = "toml"
+"""``MATRIX_TOML`` names the file."""
+_NEAR = 0.7
+"""Others may have variables that begin like ours: only what is this much like one of ours is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whom a name may belong to."""
+
+    fields: Mapping[str, Fields | None]
+    """By the name of each instance; None: its class could not be looked at."""
+    possible: frozenset[str] = frozenset()
+    """What other instances may be called, folded: their classes could not be looked at either."""
+    everyone: bool = True
+    """Whether there is nobody else, as far as can be known: else no section is a stray."""
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The names of the instances, by what they fold to."""
+        return {fold(name): name for name in self.fields}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every field is known that there can be."""
+        return self.everyone and not self.possible and None not in self.fields.values()
+
+    def keys(self, name: str, *, shared: bool = False) -> list[str]:
+        """What the fields of an instance answer to."""
+        return _keys(self.fields[name] or (), shared=shared)
+
+    def shared(self) -> list[str]:
+        """What all fields answer to that are looked for at the top level."""
+        keys = _keys(declared(Place), shared=True)
+        for name in self.fields:
+            keys += self.keys(name, shared=True)
+        return list(dict.fromkeys(keys))
+
+
+def strays(
+    table: Mapping[str, object], path: str, environ: Iterable[str], known: Known
+) -> Iterator[str]:
+    """A line for each stray of ``[config]``, which stands in ``path``, and of the environment."""
+    for key, value in table.items():
+        if fold(key) in known.sections.keys() | known.possible:
+            continue
+        if isinstance(value, Mapping):
+            if known.everyone:
+                near = _hint(get_close_matches(fold(key), known.sections, 1), known.sections)
+                yield f"[config.{key}] of {path} belongs to no service or page here: {near}"
+        elif key not in known.shared() and (hint := _hint_for_field(key, known)):
+            yield f"[config] {key} of {path} is read by no service or page here: {hint}"
+    for variable in sorted(environ):
+        if variable.upper().startswith(_PREFIX):
+            meant = _meant(variable.upper().removeprefix(_PREFIX).lower(), known)
+            if meant is not None and variable != (meant := f"{_PREFIX}{meant.upper()}"):
+                yield (
+                    f"environment {variable} is read by no service or page here: "
+                    f"did you mean {meant}?"
+                )
+
+
+def _hint(near: Sequence[str], known: Mapping[str, str]) -> str:
+    if near:
+        return f"did you mean {known[near[0]]}?"
+    return f"there are {', '.join(known.values())}"
+
+
+def _hint_for_field(key: str, known: Known) -> str | None:
+    """What may be meant at the top level; None: it may be a field of somebody who is not known."""
+    owner = next((name for name in known.fields if key in known.keys(name)), None)
+    if owner is not None and known.everyone:
+        return f"did you mean it in [config.{owner}]?"
+    shared = {each: each for each in known.shared()}
+    near = get_close_matches(fold(key), shared, 1)
+    return _hint(near, shared) if near or known.complete else None
+
+
+def _meant(variable: str, known: Known) -> str | None:
+    """The variable that is meant, all without prefix and in lower case; the same if it is one of
+    ours; None: it is like none of ours."""
+    shared = [key.lower() for key in (*known.shared(), _FILE_KEY)]
+    sections = sorted(known.sections, key=len, reverse=True)  # tide_2 before tide
+    if variable in shared or any(variable.startswith(f"{section}__") for section in sections):
+        return variable
+    written, mark, key = variable.partition("__")
+    if mark and (written in known.possible or not known.everyone):
+        return None
+    if mark:
+        section = _nearest(written, sections)
+    else:
+        section = next((each for each in sections if variable.startswith(f"{each}_")), None)
+        key = variable.removeprefix(f"{section}_")
+    if section is None:
+        return None if mark else _nearest(variable, shared)
+    keys = map(str.lower, known.keys(known.sections[section]))
+    return f"{section}__{_nearest(key, keys) or key}"
+
+
+def _nearest(text: str, among: Iterable[str]) -> str | None:
+    return next(iter(get_close_matches(text, list(among), 1, _NEAR)), None)
+
+
+def _keys(fields: Fields, *, shared: bool) -> list[str]:
+    return [key for each in fields if each.shared or not shared for key in each.keys]

@@ -115,15 +115,21 @@ def write(path: Path, content: bytes, *, mode: int) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    _sync(path.parent)
+    try:
+        _sync(path.parent)
+    except OSError as error:
+        # Under its own number it would be taken to say that nothing was written.
+        reason = f"It is in its place, and a loss of power may undo that: {error.strerror}"
+        raise OSError(errno.EIO, reason) from error
 
 
 def make_private(folder: Path) -> None:
-    """Make it for this user alone, for good, unless it exists."""
+    """Make it for this user alone, for good, and nothing that Git would take; unless it exists."""
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         return
+    (folder / ".gitignore").write_text("*\n")
     _sync(folder.parent)
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from framework import durable
 from framework.errors import ConfigError
 
 FILE = "matrix.toml"
@@ -113,7 +114,7 @@ class Project:
     def make_state(self) -> Path:
         """The state folder, made if need be; ``ConfigError`` if others can look into it."""
         try:
-            self.state.mkdir(mode=0o700, exist_ok=True)
+            durable.make_private(self.state)
             found = self.state.lstat()
         except OSError as error:
             reason = error.strerror

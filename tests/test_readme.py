@@ -12,7 +12,8 @@ import pytest
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, re.DOTALL))
-TOML = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+PROJECT, SECRETS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+_, STEPS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -22,12 +23,16 @@ def pasted(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *words: str, program: str = sys.executable, given: str = ""
+) -> subprocess.CompletedProcess[str]:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("MATRIX_")}
+    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
     return subprocess.run(
-        [sys.executable, *words],
+        [program, *words],
         cwd=folder,
         env=environ,
+        input=given,
         capture_output=True,
         text=True,
         timeout=100,
@@ -42,13 +47,27 @@ def test_the_test_passes(pasted: Path) -> None:
 
 
 def test_the_file_runs_service_and_page(pasted: Path) -> None:
-    (toml,) = TOML
-    (pasted / "matrix.toml").write_text(toml)
+    (pasted / "matrix.toml").write_text(PROJECT)
     matrix = str(Path(sys.executable).with_name("matrix"))
     done = run(pasted, matrix, "demo", "--snapshot", "out")
     assert done.returncode == 0, done.stdout + done.stderr
     made = {path.name for path in (pasted / "out").iterdir()}
     assert made == {"moonpage.png", "tidepage.png", "contact-sheet.png"}
+
+
+def test_a_secret_is_kept(pasted: Path) -> None:
+    (pasted / "matrix.toml").write_text(PROJECT + SECRETS)
+    done = run(pasted, "-ec", STEPS, program="sh", given="redis://:s3cr3t@127.0.0.1:1/0")
+    assert done.returncode == 3, done.stdout + done.stderr  # what rotate says: nothing to do yet
+    said = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "added redis_url" in said
+    assert "added tide.mean_m" in said
+    assert "mean_m float tide.mean_m in secrets.sealed set" in said
+    assert "redis_url SecretStr redis_url in secrets.sealed set" in said
+    assert "nothing to do" in done.stdout
+    assert "s3cr3t" not in done.stdout + done.stderr
+    left = [path for path in pasted.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert not [path for path in left if "s3cr3t" in path.read_text()]
 
 
 def test_what_is_pasted_is_strictly_typed_and_formatted(pasted: Path) -> None:

@@ -181,3 +181,11 @@ def undefined(cls: type, missing: str | None) -> DefinitionError:
         f"{cls.__qualname__} refers to {missing}, which does not exist (yet): "
         "define or import it at the top of the module"
     )
+
+
+def as_member(annotation: Any, value: Any) -> Any:
+    """A text as what a ``Literal`` lists: pydantic takes "12" for a 12, but not there."""
+    listed = bare(annotation)
+    if get_origin(listed) is not Literal or not isinstance(value, str):
+        return value
+    return next((one for one in get_args(listed) if str(one) == value), value)

@@ -7,11 +7,10 @@ in ``gathering``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, cast
 
 from pydantic import BaseModel
 
-from framework.config.annotations import bare
 from framework.config.declared import Declared
 from framework.config.sources import Origin
 
@@ -65,14 +64,7 @@ class Variables:
             return None
         if not given and self._keys & self.texts.keys():
             return {self.field.key: None}  # the source leaves a JSON null out
-        return {key: self._member(value) for key, value in given.items()}
-
-    def _member(self, value: Any) -> Any:
-        """A text as what a ``Literal`` lists: pydantic takes "12" for 12, but not there."""
-        annotation = bare(self.field.annotation)
-        if get_origin(annotation) is Literal and isinstance(value, str):
-            return next((one for one in get_args(annotation) if str(one) == value), value)
-        return value
+        return given
 
     def origin(self, keys: Sequence[str]) -> Origin:
         """The variable that gave what is at some keys: itself, or the JSON of one that holds it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from framework.config.annotations import fills_secret
+from framework.config.annotations import as_member, fills_secret
 from framework.config.declared import Declared, declared, owner_of
 from framework.config.environment import Variables
 from framework.config.model import Config, Place
@@ -183,7 +183,7 @@ class Gathered:
                     inside = declared(each.model)
                     self._merge(inside, value, origin, into=held, names=path, keys=(*keys, key))
             elif each.key not in values:
-                values[each.key] = value
+                values[each.key] = as_member(each.annotation, value)
                 self.origins[".".join(path)] = origin((*keys, key))
 
     def _refuse_unknown(

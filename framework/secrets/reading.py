@@ -17,7 +17,6 @@ from framework.config import Config
 from framework.config.sources import Document
 from framework.errors import ConfigError, SecretsUnavailable
 from framework.secrets.asking import Failure, ask
-from framework.secrets.hardening import harden
 from framework.secrets.prune import Tree
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import Source
@@ -43,18 +42,24 @@ def read_documents(
     if not settings.sources:
         return ()
     tree = tree_of(instances)
-    refusal = None if settings.profilers else _hardened()
-    if refusal is not None:
-        raise refusal
+    documents = []
+    for source, answer in read_tree(settings, tree):
+        _warn(source, answer["strangers"], tree)
+        documents.append(_document(source, answer["values"]))
+    return tuple(documents)
+
+
+def read_tree(settings: SecretsSettings, tree: Tree) -> list[tuple[Source, Mapping[str, Any]]]:
+    """What each source has of it, as the child says it: ``values`` and ``strangers``.
+
+    :raises ConfigError: :raises SecretsUnavailable:
+    """
+    settings.shield()
     request = _request(settings, tree)
     outcome = patiently(lambda: ask(request), settings.patience_s)
     if isinstance(outcome, ConfigError | SecretsUnavailable):
         raise outcome
-    documents = []
-    for source, answer in zip(settings.sources, outcome, strict=True):
-        _warn(source, answer["strangers"], tree)
-        documents.append(_document(source, answer["values"]))
-    return tuple(documents)
+    return list(zip(settings.sources, outcome, strict=True))
 
 
 def wait_s(failures: int, chance: float) -> float:
@@ -90,19 +95,6 @@ def patiently(
                 "the secrets cannot be read yet: %s. Trying for %g s", answer.sentence, patience_s
             )
         sleep(pause_s)
-
-
-def _hardened() -> ConfigError | None:
-    try:
-        harden()
-    except OSError as error:
-        reason = error.strerror
-    else:
-        return None
-    return ConfigError(
-        f"this process cannot be kept from being looked into: {reason}. If secrets may be in it "
-        "all the same, set [secrets] profilers = true in matrix.toml"
-    )
 
 
 def _request(settings: SecretsSettings, tree: Tree) -> dict[str, Any]:

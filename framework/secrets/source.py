@@ -64,6 +64,14 @@ class Source(ABC):
     @abstractmethod
     def transit(self, home: Home) -> Transit: ...
 
+    def make_key(self, home: Home) -> str | None:
+        """Make the key where it is this machine's own and there is none yet: what was made, and
+        what to do about it.
+
+        :raises TransitRefused: something is sealed already, by a key that is not there.
+        """
+        return None
+
     @abstractmethod
     def plain_content(self, home: Home) -> bytes:
         """All of the document of a plain source.
@@ -113,6 +121,21 @@ class FileSource(Source):
         from framework.secrets.keyring import LocalTransit
 
         return LocalTransit(Path(home.keyring))
+
+    def make_key(self, home: Home) -> str | None:
+        from framework.secrets.keyring import LocalTransit
+        from framework.secrets.transit import TransitRefused
+
+        path = Path(home.keyring)
+        if path.exists():
+            return None
+        if self.store(home).read() is not None:
+            raise TransitRefused(
+                f"{self.name} is sealed already, and there is no keyring {path}: restore that, or "
+                f"remove {self.name} and seal everything again"
+            )
+        LocalTransit.create(path)
+        return f"{path} was made, and Git ignores it: keep a copy with your passwords"
 
     def plain_content(self, home: Home) -> bytes:
         from framework import durable

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import secrets
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -15,13 +19,18 @@ from framework.bus import Bus, open_bus
 from framework.embedded import EmbeddedServer
 from framework.process import EXIT_FAILED, configure_logging, exit_status
 from framework.project import PageEntry, Project, ServiceEntry
-from framework.server import ServerBase
-from framework.tools.instances import ShownPage, make_instances
+from framework.secrets.encryptor import Encryptor
+from framework.secrets.settings import SecretsSettings
+from framework.tools.instances import Instances, ShownPage, make_instances
 from framework.tools.options import LogLevelOption, PortOption, SizeOption, parse_size
 
 SERVICES = (ServiceEntry(use="moon"),)
 PAGES = (PageEntry(use="moon"), PageEntry(use="clock"))
 """What is shown when matrix.toml says nothing."""
+SEALED = "demo.sealed"
+"""Where in the state folder the configuration lies, if matrix.toml names no secrets."""
+UNDECLARED = "unused.token"
+"""What is in it for nobody, to show that nobody gets it."""
 
 
 def demo(
@@ -47,31 +56,60 @@ def demo(
     """
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
-    services, pages = make_instances(project, project.services or SERVICES, project.pages or PAGES)
     width, height = parse_size(size, (project.panel.width, project.panel.height))
-    state = project.make_state()
+    with EmbeddedServer(project.make_state()) as url:
+        kept = []
+        if not SecretsSettings.of(project).sources:
+            project = with_secrets(project, url)
+            kept.append(f"nobody kept {UNDECLARED}, which no class declares")
+        made = make_instances(project, project.services or SERVICES, project.pages or PAGES)
 
-    async def everything() -> int:
-        with EmbeddedServer(state) as url:
+        async def everything() -> int:
             bus = open_bus(url)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    serving = [tasks.create_task(one.serve(bus)) for one in services]
+                    serving = [tasks.create_task(one.serve(bus)) for one in made.services]
                     if snapshot is None:
-                        await _live(services, pages, bus, width, height, port)
-                    status = await _pictures(pages, bus, width, height, snapshot, timeout)
+                        await _live(made, [*_kept(project, made), *kept], bus, width, height, port)
+                    status = await _pictures(made.pages, bus, width, height, snapshot, timeout)
                     for service in serving:
                         service.cancel()
             finally:
                 await bus.close()
             return status
 
-    sys.exit(exit_status(everything))
+        status = exit_status(everything)
+    sys.exit(status)
+
+
+def with_secrets(project: Project, redis_url: str) -> Project:
+    """The project with the demo's own configuration as its secrets: sealed in a file, with a value
+    that nobody declares and that nobody therefore gets."""
+    path = project.state / SEALED
+    entry = {"kind": "file", "path": f"{project.state.name}/{SEALED}"}
+    project = replace(project, secrets={**project.secrets, "source": [entry]})
+    settings = SecretsSettings.of(project)
+    (source,) = settings.sources
+    path.unlink(missing_ok=True)  # whatever key an earlier one was sealed with
+    source.make_key(settings.home)
+    section, _, field = UNDECLARED.partition(".")
+    document = {"redis_url": redis_url, section: {field: secrets.token_urlsafe()}}
+    Encryptor(source.transit(settings.home), source.store(settings.home), source.place).document(
+        source.data_key, json.dumps(document).encode()
+    )
+    return project
+
+
+def _kept(project: Project, made: Instances) -> list[str]:
+    """Which secrets there are, and who has what of them."""
+    names = ", ".join(source.name for source in SecretsSettings.of(project).sources)
+    kept = [f"{name} kept {', '.join(fields) or 'nothing'}" for name, fields in made.kept.items()]
+    return [f"{names}, read by a process that has ended", *kept]
 
 
 async def _live(
-    services: Sequence[ServerBase[Any, Any]],
-    pages: Sequence[ShownPage],
+    made: Instances,
+    kept: Sequence[str],
     bus: Bus,
     width: int,
     height: int,
@@ -79,20 +117,22 @@ async def _live(
 ) -> NoReturn:
     from framework.panel.show import show_in_browser
 
-    remarks = list(dict.fromkeys(remark for one in services for remark in one.remarks))
+    remarks = list(dict.fromkeys(remark for one in made.services for remark in one.remarks))
 
     def started(url: str) -> None:
         typer.echo(f"matrix     {url}")
-        typer.echo(f"services   {', '.join(one.name for one in services)}")
-        typer.echo(f"pages      {', '.join(one.page.name for one in pages)}")
+        typer.echo(f"services   {', '.join(one.name for one in made.services)}")
+        typer.echo(f"pages      {', '.join(one.page.name for one in made.pages)}")
+        for label, line in zip_longest(["secrets"], kept, fillvalue=""):
+            typer.echo(f"{label:<10} {line}")
         for remark in remarks:
             typer.echo(f"place      {remark}")
         typer.echo("Ctrl-C stops everything.")
 
     await show_in_browser(
-        [one.page for one in pages],
+        [one.page for one in made.pages],
         bus,
-        seconds=[one.seconds for one in pages],
+        seconds=[one.seconds for one in made.pages],
         width=width,
         height=height,
         remark=" · ".join(remarks) or None,

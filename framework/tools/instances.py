@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from framework.config import Config
 from framework.config.loading import Loaded, load_all
 from framework.config.names import check_unique
 from framework.display import DisplayBase
-from framework.errors import ConfigError
+from framework.errors import ConfigError, MatrixError
 from framework.folding import fold
-from framework.project import FILE, PageEntry, Project, ServiceEntry
+from framework.project import PageEntry, Project, ServiceEntry
 from framework.server import ServerBase
-from framework.targets import PAGES, SERVICES, available, resolve
+from framework.targets import PAGES, SERVICES, raised_at, resolve
+from framework.tools.warn import warn_of_feeds, warn_of_strays
 
-_log = logging.getLogger("matrix")
+Entry = TypeVar("Entry", ServiceEntry, PageEntry)
 
 # What a target must be a subclass of. Annotated, because mypy wants a type[...] to be concrete.
 SERVICE: type[Any] = ServerBase
@@ -34,26 +33,59 @@ class ShownPage:
     seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """What was constructed."""
+
+    services: Sequence[ServerBase[Any, Any]]
+    pages: Sequence[ShownPage]
+    kept: Mapping[str, Sequence[str]]
+    """By the name of each: its fields whose values came from the secrets."""
+
+
 def service_entries(project: Project, targets: Sequence[str]) -> list[ServiceEntry]:
     """What to serve: ``targets``, each the name of an entry of ``matrix.toml`` or else what an
     entry's ``use`` may be; without targets, all entries."""
-    named = {entry.name or entry.use: entry for entry in project.services}
     if not targets:
         return list(project.services)
-    return [named.get(target) or ServiceEntry(use=target) for target in targets]
+    return [
+        _named(target, project.services, SERVICES, SERVICE) or ServiceEntry(use=target)
+        for target in targets
+    ]
 
 
 def page_entries(project: Project, targets: Sequence[str]) -> list[PageEntry]:
     """The same for pages."""
-    named = {entry.name or entry.use: entry for entry in project.pages}
     if not targets:
         return list(project.pages)
-    return [named.get(target) or PageEntry(use=target) for target in targets]
+    return [
+        _named(target, project.pages, PAGES, PAGE) or PageEntry(use=target) for target in targets
+    ]
+
+
+def _named(target: str, entries: Sequence[Entry], group: str, base: type[Any]) -> Entry | None:
+    """The entry that a target names: by its name, by its ``use`` if it has none, or else by the
+    name that its class gives it, to know which it is imported."""
+    for entry in entries:
+        if target == entry.use and entry.name is None:
+            return entry
+        if entry.name is not None and fold(target) == fold(entry.name):
+            return entry
+    for entry in entries:
+        if ":" in target or entry.name is not None:
+            continue
+        try:
+            name = _name(entry, resolve(entry.use, group, base))
+        except ConfigError:
+            continue  # It is said when that one is to run.
+        if fold(target) == fold(name):
+            return entry
+    return None
 
 
 def make_instances(
     project: Project, services: Iterable[ServiceEntry], pages: Iterable[PageEntry]
-) -> tuple[list[ServerBase[Any, Any]], list[ShownPage]]:
+) -> Instances:
     """Read the configuration of all, and construct them.
 
     :raises ConfigError: a target does not exist, a name is taken twice, or configuration is wrong.
@@ -64,72 +96,42 @@ def make_instances(
     names = [_name(entry, cls) for entry, cls in served]
     names += [_name(entry, cls) for entry, cls in shown]
     check_unique(names)
-    _warn_of_sections(project, names)
-    # All at once: the secrets of all are then read by one process.
     classes = [cls.config_class for _, cls in (*served, *shown)]
-    loaded = iter(load_all(list(zip(classes, names, strict=True)), project=project))
-    return (
-        [_made(cls, next(loaded), name=entry.name) for entry, cls in served],
-        [
-            ShownPage(_made(cls, next(loaded), name=entry.name, feeds=entry.feeds), entry.seconds)
-            for entry, cls in shown
-        ],
+    warn_of_strays(project, os.environ, dict(zip(names, classes, strict=True)))
+    # All at once: the secrets of all are then read by one process.
+    loaded = load_all(list(zip(classes, names, strict=True)), project=project)
+    given = iter(loaded)
+    made = [_made(cls, next(given), name=entry.name) for entry, cls in served]
+    paged = [
+        (_made(cls, next(given), name=entry.name, feeds=entry.feeds), entry) for entry, cls in shown
+    ]
+    warn_of_feeds(project, [one.name for one in made], paged)
+    return Instances(
+        made,
+        [ShownPage(page, entry.seconds) for page, entry in paged],
+        {name: _from_secrets(one) for name, one in zip(names, loaded, strict=True)},
     )
 
 
 def _made(cls: type[Any], loaded: Loaded[Config], **options: Any) -> Any:
-    made = cls(config=loaded.config, **options)
-    made.remarks = loaded.remarks
-    return made
+    try:
+        made = cls(config=loaded.config, **options)
+    except MatrixError:
+        raise
+    except Exception as error:  # a stranger's class may do anything, and hold values in it
+        problem = f"{cls.__name__}: its __init__ raised {type(error).__name__}{raised_at(error)}"
+    else:
+        made.remarks = loaded.remarks
+        return made
+    raise ConfigError(f"{problem}. Mend it")
+
+
+def _from_secrets(loaded: Loaded[Config]) -> list[str]:
+    """The fields of which at least a part came from there."""
+    paths = [path for path, origin in loaded.origins.items() if origin.source == "secrets"]
+    return list(dict.fromkeys(path.partition(".")[0] for path in paths))
 
 
 def _name(entry: ServiceEntry | PageEntry, cls: type[Any]) -> str:
     name: str = entry.name or cls.default_name().lower()
     return name
-
-
-def _warn_of_sections(project: Project, made: Iterable[str]) -> None:
-    """Say which sections of ``[config]`` belong to nobody: most likely a name is misspelt."""
-    known = {fold(name): name for name in made}
-    sections = [key for key, value in project.config.items() if isinstance(value, Mapping)]
-    strangers = [section for section in sections if fold(section) not in known]
-    if not strangers:
-        return  # What others are called, only an import of their classes can tell.
-    possible: set[str] = set()
-    for name, target in _others(project):
-        if name is None:
-            possible |= set(map(fold, re.split("[.:]", target)))
-        else:
-            known[fold(name)] = name
-    for section in strangers:
-        if fold(section) in known.keys() | possible:
-            continue
-        near = get_close_matches(fold(section), known, 1)
-        _log.warning(
-            "[config.%s] of %s belongs to no service or page here: %s",
-            section,
-            project.path.name if project.path else FILE,
-            f"did you mean {known[near[0]]}?" if near else f"there are {', '.join(known.values())}",
-        )
-
-
-def _others(project: Project) -> Iterator[tuple[str | None, str]]:
-    """The entries of the file and the classes that are installed, by name and target.
-
-    A name is None if it is the class's own, which cannot be imported here.
-    """
-    for group, base, entries in (
-        (SERVICES, SERVICE, project.services),
-        (PAGES, PAGE, project.pages),
-    ):
-        named = [(entry.name, entry.use) for entry in entries]
-        for name, target in (*named, *((None, each.value) for each in available(group))):
-            yield name or _default_name(target, group, base), target
-
-
-def _default_name(target: str, group: str, base: type[Any]) -> str | None:
-    try:
-        name: str = resolve(target, group, base).default_name()
-    except ConfigError:
-        return None
-    return name.lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +33,7 @@ def serve(
     """Run services: fetch on a schedule and publish, until Ctrl-C or SIGTERM."""
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
-    services, _ = make_instances(project, service_entries(project, targets or []), [])
+    services = make_instances(project, service_entries(project, targets or []), []).services
     if not services:
         raise ConfigError(
             "nothing to serve: name a TARGET (matrix list shows them), or add [[service]] entries "
@@ -42,8 +42,21 @@ def serve(
     sys.exit(exit_status(lambda: serve_all(services)))
 
 
+def _started(services: Sequence[ServerBase[Any, Any]]) -> Iterator[str]:
+    """Who publishes where, and what is to be known of their configuration."""
+    names: dict[str, list[str]] = {}
+    for one in services:
+        names.setdefault(one.bus_place, []).append(one.name)
+    for place, those in names.items():
+        yield f"serving {', '.join(those)} on {place}"
+    for remark in dict.fromkeys(remark for one in services for remark in one.remarks):
+        yield f"place: {remark}"
+
+
 async def serve_all(services: Sequence[ServerBase[Any, Any]]) -> None:
     """Each on a bus of its own, until cancelled."""
+    for line in _started(services):  # here, where whoever reads it can stop it in order
+        typer.echo(line)
     async with asyncio.TaskGroup() as tasks:
         for service in services:
             tasks.create_task(service.serve())

@@ -37,13 +37,14 @@ def show(
     """Show pages in a browser on this machine, until Ctrl-C or SIGTERM."""
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
-    _, pages = make_instances(project, [], page_entries(project, targets or []))
+    pages = make_instances(project, [], page_entries(project, targets or [])).pages
     if not pages:
         raise ConfigError(
             "nothing to show: name a TARGET (matrix list shows them), or add [[page]] entries to "
             "matrix.toml"
         )
     width, height = parse_size(size, (project.panel.width, project.panel.height))
+    remarks = dict.fromkeys(remark for one in pages for remark in one.page.remarks)
 
     async def work() -> NoReturn:
         from framework.panel.show import show_in_browser
@@ -57,6 +58,7 @@ def show(
                 seconds=[one.seconds for one in pages],
                 width=width,
                 height=height,
+                remark=" · ".join(remarks) or None,
                 port=port,
                 also=[] if file is None else [FileSink(file, pitch_px=8)],
                 started=lambda url: typer.echo(f"the panel is at {url}"),

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import browser, latency, quiet, start
+from tests.bench import browser, latency, quiet, secrets, start
 from tests.bench.figures import Figure
 
 BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
@@ -17,6 +17,8 @@ BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "a still page that nobody watches": quiet.still,
     "a clock that changes each second": quiet.ticking,
     "python -m services.moon": start.moon,
+    "the secrets, from starting the child to handed over": secrets.handing_over,
+    "python -m services.moon, with secrets": secrets.starting,
 }
 
 

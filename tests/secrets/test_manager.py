@@ -22,7 +22,7 @@ from framework.display import DisplayBase
 from framework.errors import ConfigError, SecretsUnavailable
 from framework.process import exit_status
 from framework.project import Project
-from framework.secrets import SecretManager, asking, hardening, reading
+from framework.secrets import SecretManager, asking, hardening, reading, settings
 from framework.secrets.asking import Failure
 from framework.secrets.reading import patiently, wait_s
 from framework.server import ServerBase
@@ -159,7 +159,7 @@ def test_a_given_configuration_is_all_there_is(
     folder: Any, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.write("matrix.toml", "[secrets]\nnonsense = 1\n")
-    monkeypatch.setattr(reading, "harden", lambda: pytest.fail("hardened"))
+    monkeypatch.setattr(settings, "harden", lambda: pytest.fail("hardened"))
     TideServer(config=TideConfig())
     TidePage(config=TideConfig())
     assert asked == []
@@ -168,7 +168,7 @@ def test_a_given_configuration_is_all_there_is(
 def test_without_a_source_nothing_is_started(
     folder: Any, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "harden", lambda: pytest.fail("hardened"))
+    monkeypatch.setattr(settings, "harden", lambda: pytest.fail("hardened"))
     folder.write("matrix.toml", "[secrets]\npatience = 1\n[config.tide]\nstation = 'x'\n")
     assert read(Project.find({}, folder.path)).station == "x"
     assert asked == []
@@ -494,7 +494,7 @@ def test_a_process_that_cannot_be_hardened_reads_nothing(
     def fail() -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(reading, "harden", fail)
+    monkeypatch.setattr(settings, "harden", fail)
     with pytest.raises(ConfigError, match="profilers = true"):
         load(TideConfig, "tide")
     assert asked == []
@@ -509,9 +509,10 @@ def test_the_commands_read_for_all_at_once(
     entry = '[[service]]\nuse = "tide_at_once:TideServer"\n'
     pages = '[[page]]\nuse = "clock"\n'
     project = folder.sources(SEALED, config=f"{entry}{entry}name = 'harbour'\n{pages}")
-    services, shown = make_instances(project, project.services, project.pages)
-    assert [one.config.token.get_secret_value() for one in services] == ["1", "2"]
-    assert [one.page.name for one in shown] == ["clock"]
+    made = make_instances(project, project.services, project.pages)
+    assert [one.config.token.get_secret_value() for one in made.services] == ["1", "2"]
+    assert [one.page.name for one in made.pages] == ["clock"]
+    assert made.kept == {"tide": ["token"], "harbour": ["token"], "clock": []}
     assert len(asked) == 1
     assert asked[0]["tree"]["own"].keys() == {"tide", "harbour", "clock"}
 

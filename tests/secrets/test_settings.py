@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from framework.errors import ConfigError
 from framework.project import Project
+from framework.secrets import plan
 from framework.secrets.place import SecretPlace
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import KINDS, FileSource
@@ -33,6 +35,7 @@ def source(*lines: str, kind: str = 'kind = "file"', path: str = 'path = "s"') -
 def test_without_a_word_there_is_no_source(tmp_path: Path) -> None:
     for found in (settings(tmp_path, ""), SecretsSettings.of(Project.find({}, tmp_path / "no"))):
         assert (found.sources, found.patience_s, found.profilers) == ((), 60.0, False)
+        assert found.rotation == plan.Settings()
     assert settings(tmp_path, "").home.keyring == str(tmp_path / ".matrix" / "keyring")
 
 
@@ -44,6 +47,10 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
         patience = 5
         profilers = true
         keyring = "/elsewhere/keyring"
+        [secrets.rotate]
+        min_age_hours = 1
+        grace_hours = 0.5
+        retire = true
         {source('data_key = "all.yaml"', 'format = "yaml"')}
         {source('layout = "fields"', path='path = "sub/fields.sealed"')}
         {source('format = "text"', 'field = "tide.token"', "plain = true", "secrets = true")}
@@ -51,6 +58,9 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
     )
     assert (found.patience_s, found.profilers) == (5.0, True)
     assert (found.home.folder, found.home.keyring) == (str(tmp_path), "/elsewhere/keyring")
+    assert found.rotation == plan.Settings(
+        min_age=timedelta(hours=1), grace=timedelta(minutes=30), retire=True
+    )
     assert found.sources == (
         FileSource(path="s", data_key="all.yaml", format="yaml"),
         FileSource(path="sub/fields.sealed", layout="fields"),
@@ -73,6 +83,25 @@ def test_a_source_travels_as_it_is(tmp_path: Path) -> None:
         ("[secrets]\nprofilers = 1", "secrets.profilers must be true or false"),
         ("[secrets]\nkeyring = ''", "secrets.keyring must not be empty"),
         ("[secrets]\nkeyrnig = 'x'", "nothing is called secrets.keyrnig; did you mean keyring?"),
+        ("[secrets.rotate]\nretire = 1", "secrets.rotate.retire must be true or false"),
+        (
+            "[secrets.rotate]\nmin_age_hours = '20 h'",
+            "secrets.rotate.min_age_hours must be a number",
+        ),
+        (
+            "[secrets.rotate]\nmin_age_hours = nan",
+            "secrets.rotate.min_age_hours must be a finite number",
+        ),
+        ("[secrets.rotate]\ngrace_hours = -1", "secrets.rotate.grace_hours must be at least 0.0"),
+        (
+            "[secrets.rotate]\ngrace_hours = 1e300",
+            "secrets.rotate.grace_hours must be at most 87600.0",
+        ),
+        (
+            "[secrets.rotate]\ngrace = 24",
+            "nothing is called secrets.rotate.grace; did you mean grace_hours?",
+        ),
+        ("[secrets]\nrotate = 24", "secrets.rotate must be a table"),
         ("[secrets.source]\npath = 'x'", "secrets.source must be written as [[source]]"),
         ("[secrets]\nsource = ['x']", "secrets.source 1 must be a table"),
         (source(kind=""), "secrets.source 1.kind must be one of file"),

@@ -164,6 +164,41 @@ def test_the_demo_starts_says_where_it_is_and_leaves_nothing(
     assert "lock" not in left
 
 
+def test_the_demo_says_which_fields_each_kept(demo: Started, folder: Path) -> None:
+    said = demo.until("Ctrl-C")
+    assert [line.strip() for line in said.splitlines()][3:8] == [
+        "secrets    .matrix/demo.sealed, read by a process that has ended",
+        "moon kept redis_url",
+        "moonpage kept redis_url",
+        "clock kept redis_url",
+        "nobody kept unused.token, which no class declares",
+    ]
+    password = (folder / ".matrix" / "bus").read_text().split("@")[0].rpartition(":")[2]
+    assert password not in (folder / ".matrix" / "demo.sealed").read_text() + said
+
+
+def test_the_demo_takes_ones_own_secrets_and_no_old_key_stops_it(folder: Path) -> None:
+    for _ in range(2):
+        assert matrix(folder, "demo", "--snapshot", "out").returncode == 0
+        (folder / ".matrix" / "keyring").unlink()
+    (folder / "matrix.toml").write_text(
+        "[[secrets.source]]\nkind = 'file'\npath = 'mine.sealed'\nlayout = 'fields'\n"
+        "[[service]]\nuse = 'moon'\n[[page]]\nuse = 'clock'\n"
+    )
+    set_ = [*MATRIX, "encrypt", "--set", "clock.hours"]
+    subprocess.run(set_, cwd=folder, env=environment(), input=b"12", timeout=60, check=True)
+    demo = Started(folder, *MATRIX, "demo")
+    try:
+        lines = [line.strip() for line in demo.until("Ctrl-C").splitlines()]
+    finally:
+        demo.stop(signal.SIGTERM)
+    assert lines[3:6] == [
+        "secrets    mine.sealed, read by a process that has ended",
+        "moon kept nothing",
+        "clock kept hours",
+    ]
+
+
 def test_killed_it_leaves_no_server_and_the_next_one_starts(demo: Started, folder: Path) -> None:
     demo.until("Ctrl-C")
     demo.process.kill()
@@ -219,6 +254,14 @@ def test_a_snapshot_is_one_picture_a_page_and_a_sheet(folder: Path) -> None:
     with Image.open(folder / "out" / "clock.png") as picture:
         assert picture.size == (128 * 8, 64 * 8)
     until_gone(folder)
+
+
+@pytest.mark.parametrize("where", ["tide.py", "tide.py/out"])
+def test_a_snapshot_into_a_file_is_refused_in_a_sentence(folder: Path, where: str) -> None:
+    done = matrix(folder, "demo", "--snapshot", where)
+    assert done.returncode == 78
+    assert done.stderr.splitlines()[-1].startswith(f"Cannot write pictures to {where}: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_page_without_data_is_named_and_the_status_is_1(folder: Path) -> None:
@@ -285,6 +328,8 @@ def test_serve_and_show_meet_on_a_redis(server_of: object, folder: Path) -> None
         MATRIX_REDIS_URL=url,
     )
     try:
+        place = url.partition("@")[2] or url.removeprefix("redis://")
+        assert serving.until("serving") == f"serving tide on {place.partition('?')[0]}\n"
         assert "http://127.0.0.1:" in showing.until("http")
         assert holds(url, "tide")
         limit_s = time.monotonic() + 10
@@ -296,13 +341,31 @@ def test_serve_and_show_meet_on_a_redis(server_of: object, folder: Path) -> None
         assert showing.stop(signal.SIGINT)[2] == 0
 
 
+def test_who_serves_says_where_and_of_what_place(folder: Path) -> None:
+    serving = Started(
+        folder,
+        *(*MATRIX, "serve", "moon", "tide:TideServer"),
+        MATRIX_REDIS_URL="redis://me:hunter2@127.0.0.1:1/0",
+        MATRIX_TIDE__REDIS_URL="redis://:hunter2@127.0.0.1:1/5",
+    )
+    said = serving.until("place")
+    assert said.splitlines() == [
+        "serving moon on 127.0.0.1:1/0",
+        "serving tide on 127.0.0.1:1/5",
+        "place: Berlin, from your time zone: set [config] latitude, longitude",
+    ]
+    assert serving.stop(signal.SIGTERM)[2] == 0
+
+
 def test_a_service_without_its_redis_waits_and_stops_cleanly(folder: Path) -> None:
     service = Started(
         folder, sys.executable, "tide.py", MATRIX_REDIS_URL="redis://:hunter2@127.0.0.1:1/0"
     )
     assert service.process.stderr is not None
     line = service.process.stderr.readline()
-    assert "127.0.0.1:1/0" in line
+    assert line.endswith("serving on 127.0.0.1:1/0\n")
+    line += service.process.stderr.readline()
+    assert "nothing listens there" in line
     out, err, status = service.stop(signal.SIGTERM)
     assert status == 0
     assert "hunter2" not in line + out + err
@@ -358,9 +421,10 @@ def test_the_list_says_where_each_value_would_come_from(folder: Path) -> None:
     assert "[config.clock] hours in matrix.toml" in done.stdout
     assert "cannot be used" in done.stdout
     assert "moon" in done.stdout
+    assert "configured by [config.moonpage], MATRIX_MOONPAGE__..." in done.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "serve", "show", "list"])
+@pytest.mark.parametrize("command", ["demo", "serve", "show", "list", "encrypt", "read", "rotate"])
 def test_help(folder: Path, command: str) -> None:
     assert command in matrix(folder, "--help").stdout
     done = matrix(folder, command, "--help")

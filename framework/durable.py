@@ -125,11 +125,20 @@ def write(path: Path, content: bytes, *, mode: int) -> None:
 
 def make_private(folder: Path) -> None:
     """Make it for this user alone, for good, and nothing that Git would take; unless it exists."""
-    try:
-        folder.mkdir(mode=0o700, parents=True)
-    except FileExistsError:
+    if folder.exists():
         return
-    (folder / ".gitignore").write_text("*\n")
+    import shutil  # here, because who only reads needs neither
+    import tempfile
+
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    (made / ".gitignore").write_text("*\n")
+    try:
+        made.rename(folder)
+    except OSError as error:
+        shutil.rmtree(made)
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # somebody else was faster
+            raise
     _sync(folder.parent)
 
 

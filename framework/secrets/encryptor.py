@@ -134,8 +134,8 @@ class _Edit:
     """What was read first: the change is of this, and of nothing newer."""
     values: Mapping[str, bytes] = field(repr=False)
     removed: frozenset[str]
-    lost: bool = False
-    """Whether a request is out whose reply was lost: it may have arrived, or may arrive yet."""
+    lost: str = ""
+    """What was said of a request that may have arrived, or may arrive yet, if there is one."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def carry_out(self) -> list[str]:
@@ -168,26 +168,28 @@ class _Edit:
             if not self.lost or isinstance(error, Overtaken):
                 raise
             reason = str(error)
+        reasons = "; then: ".join(dict.fromkeys((self.lost, reason)))
         raise StoreUnavailable(
-            f"it is not known whether {self.store.name} was changed: a reply was lost, and then: "
-            f"{reason}. Run it again"
+            f"it is not known whether {self.store.name} was changed: {reasons}. It is safe to "
+            "encrypt again"
         )
 
     def _write_or_look(self) -> Stored:
         """At once, or again after a rotation came between; never over what somebody else wrote."""
         held = self.first
+        reason = f"{self.store.name} is written by others all the time: run it again"
         for _ in range(ATTEMPTS):
             try:
                 return self._try(held)
             except (Conflict, TooOld):  # too old: asleep since encrypting, through rotations
                 pass
-            except StoreUnavailable:
-                self.lost = True
+            except StoreUnavailable as error:
+                self.lost = reason = str(error)
             held = self.store.read()
             if held is not None and self._is_done(held):
                 return held
             self._check_untouched(held)
-        raise Conflict(f"{self.store.name} is written by others all the time: run it again")
+        raise Conflict(reason)
 
     def _try(self, held: Stored | None) -> Stored:
         """Encrypt after reading, or what is written could be of a version that is retired."""

@@ -374,7 +374,7 @@ class _Secret:
 
     def _counted(self, held: Stored | None) -> list[Found]:
         name = self._store.name
-        remedy = "encrypt its values, or take it off the inventory"
+        remedy = "encrypt its values, or take it off the sources that are rotated"
         if held is None:
             return [Found(name, fault=Fault.MISSING, why=f"{name} does not exist: {remedy}")]
         wanted = self._wanted or tuple(sorted(held.data))

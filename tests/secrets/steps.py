@@ -1,7 +1,7 @@
 """Writes a keyring or a sealed file in processes that are killed, stopped, or refused a step.
 
-Run as a script by ``test_local_faults.py``. A step is a call of the system that opens or changes
-something. Whoever writes "done" was told that it was done.
+Run as a script by ``test_local_faults.py``, and used by ``runs.py``. A step is a call of the system
+that opens or changes something. Whoever writes "done" was told that it was done.
 """
 
 from __future__ import annotations
@@ -167,6 +167,33 @@ def fail(number: int, reason: str, say: Callable[[str], object]) -> Act:
     return act
 
 
+def fill(number: int, reason: str, say: Callable[[str], object]) -> Act:
+    """From one step on, refuse all that needs room."""
+    code = getattr(errno, reason)
+
+    def act(at: int, name: str, real: Callable[[], Any], args: tuple[Any, ...]) -> Any:
+        if at == number:
+            say(name)
+        makes = name == "open" and args[1] & os.O_CREAT
+        if at >= number and (makes or name in ("mkdir", "write", "fsync")):
+            raise OSError(code, os.strerror(code))
+        return real()
+
+    return act
+
+
+def stop(number: int, say: Callable[[str], object]) -> Act:
+    """Stop this process before one step, until it is told to go on."""
+
+    def act(at: int, name: str, real: Callable[[], Any], args: tuple[Any, ...]) -> Any:
+        if at == number:
+            say(name)
+            real_kill(os.getpid(), signal.SIGSTOP)
+        return real()
+
+    return act
+
+
 def stop_before(step: str) -> Act:
     def act(at: int, name: str, real: Callable[[], Any], args: tuple[Any, ...]) -> Any:
         if name == step:
@@ -184,28 +211,39 @@ def outcome(call: Callable[[], object]) -> str:
     return "done"
 
 
-def in_child(write: Callable[[], object], act: Callable[[Callable[[str], object]], Act]) -> str:
-    """The name of the step that ``act`` spoiled, if it did, and how the write ended, if it did."""
+def in_child(
+    write: Callable[[], object],
+    act: Callable[[Callable[[str], object]], Act],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> str:
+    """The name of the step that ``act`` spoiled, if it did, and how the write ended, if it did.
+
+    ``meanwhile`` is done while it is stopped, if it is.
+    """
     with tempfile.TemporaryFile("w+") as said:
         child = os.fork()
         if not child:
             patch(act(lambda name: real_write(said.fileno(), f"{name}\n".encode())))
             real_write(said.fileno(), outcome(write).encode())
             os._exit(0)
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if os.WIFSTOPPED(status):
+            meanwhile()
+            os.kill(child, signal.SIGCONT)
+            os.waitpid(child, 0)
         said.seek(0)
         return said.read()
 
 
 def left(path: Path) -> str:
-    return " ".join(sorted(each.name for each in path.parent.glob("*")))
+    names = {each.name for each in path.parent.glob("*")} - {".gitignore"}
+    return " ".join(sorted(names))
 
 
 def sweep(
-    name: str, path: Path, spoil: Callable[[int, str, Callable[[str], object]], Act], *ways: str
+    write: Write, path: Path, spoil: Callable[[int, str, Callable[[str], object]], Act], *ways: str
 ) -> None:
     """Spoil every step in turn, in each of the ways; print what came of it, and of the next run."""
-    write = WRITES[name]
     for number in itertools.count(1):
         reached = False
         for way in ways:
@@ -254,9 +292,9 @@ def become_nobody() -> None:
 def main(mode: str, what: str, path: Path) -> None:
     match mode:
         case "kill":
-            sweep(what, path, kill, "before", "half", "after")
+            sweep(WRITES[what], path, kill, "before", "half", "after")
         case "fail":
-            sweep(what, path, fail, "ENOSPC", "EROFS")
+            sweep(WRITES[what], path, fail, "ENOSPC", "EROFS")
         case "contend":
             contend(path)
         case "count":

@@ -399,7 +399,7 @@ def test_a_lost_reply_and_a_store_that_stays_away_says_that_it_does_not_know(
             lose()
 
     store.after = away
-    with pytest.raises(StoreUnavailable, match=r"not known whether .* Run it again") as caught:
+    with pytest.raises(StoreUnavailable, match=r"not known whether .* safe to") as caught:
         parts.fields({"latitude": b"2"})
     assert caught.value.__context__ is None
 

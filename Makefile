@@ -1,5 +1,6 @@
 # make demo      everything on this machine, in a browser
 # make test      set up and run all tests
+# make test-real build Vault and kube-apiserver once (Go, a quarter of an hour), test against them
 # make check     ruff and mypy --strict
 # make bench     measure, each figure beside its target
 # make install   the set-up alone
@@ -8,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test test-real check bench install clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo-installed
@@ -16,6 +17,10 @@ demo: .venv/demo-installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+test-real: .venv/installed
+	$(BIN)/python -m tests.real.build
+	MATRIX_REAL=required $(BIN)/python -m pytest tests/real
 
 check: .venv/installed
 	$(BIN)/ruff check

@@ -22,6 +22,7 @@ from pathlib import Path
 PATIENCE_S = 10.0
 """How long a writer waits for another one: a write takes milliseconds."""
 _POLL_S = 0.01
+_IGNORED = ".gitignore"
 
 _LASTING = {
     errno.EACCES: "Run as a user who may, or change its mode or that of its folder",
@@ -132,7 +133,7 @@ def make_private(folder: Path) -> None:
 
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    (made / ".gitignore").write_text("*\n")
+    hide_from_git(made)
     try:
         made.rename(folder)
     except OSError as error:
@@ -140,6 +141,21 @@ def make_private(folder: Path) -> None:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # somebody else was faster
             raise
     _sync(folder.parent)
+
+
+def hide_from_git(folder: Path) -> None:
+    """Have Git take nothing that is in it, unless it says itself already what Git may take."""
+    with suppress(FileExistsError), (folder / _IGNORED).open("x") as file:
+        file.write("*\n")
+
+
+def is_hidden_from_git(folder: Path) -> bool:
+    """Whether it says itself that Git may take nothing that is in it."""
+    try:
+        lines = (folder / _IGNORED).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return "*" in lines and not any(line.startswith("!") for line in lines)
 
 
 def _sync(folder: Path) -> None:

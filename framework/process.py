@@ -1,4 +1,4 @@
-"""What a process owns and a library must not touch: signals, logging, the exit status.
+"""What a process owns and a library must not touch: signals, logging, output, the exit status.
 
 Only ``run()`` and the commands come here.
 """
@@ -6,22 +6,80 @@ Only ``run()`` and the commands come here.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any, NoReturn
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TextIO, cast
 
 from framework.errors import ConfigError, MatrixError, SecretsUnavailable
 from framework.interrupt import EXIT_INTERRUPTED
 
 EXIT_FAILED = 1
+EXIT_UNWRITABLE = 74
+"""EX_IOERR of sysexits.h: what there was to say did not come through."""
 EXIT_UNAVAILABLE = 75
 """EX_TEMPFAIL of sysexits.h: starting again later may help."""
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h: starting again will not help."""
+
+
+class Unwritable(MatrixError):
+    """Standard output took no more; empty: whoever read it wants no more, as ``head`` does."""
+
+
+@contextmanager
+def guarded_output() -> Iterator[None]:
+    """Within, ``Unwritable`` is raised where standard output does not take what is printed.
+
+    A stream that was closed before the start is there again: it gives and takes nothing.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    stream = sys.stdout
+    guarded = _Guarded(stream)
+    sys.stdout = cast(TextIO, guarded)
+    try:
+        yield
+    finally:
+        sys.stdout = stream
+        if guarded.failed:  # and so would, when Python ends, what is still held back
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _Guarded:
+    """A stream whose failures are ours."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._judged():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._judged():
+            self._stream.flush()
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = "" if error.errno == errno.EPIPE else error.strerror
+        else:
+            return
+        self.failed = True
+        raise Unwritable(why and f"standard output cannot be written: {why}. Give it another place")
 
 
 def configure_logging(level: str = "info") -> None:
@@ -62,10 +120,22 @@ def exit_status(main: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
 
 def last_word(error: MatrixError) -> int:
     """Say it on standard error; the exit status that goes with it."""
-    print(error, file=sys.stderr)  # noqa: T201  # this is what the process has to say
-    if isinstance(error, SecretsUnavailable):
+    if str(error) and sys.stderr is not None:
+        with suppress(OSError):
+            print(error, file=sys.stderr)  # noqa: T201  # this is what the process has to say
+    # Here, because a service without secrets has no use for them.
+    from framework.secrets.store import Conflict, StoreRefused, StoreUnavailable
+    from framework.secrets.transit import TransitRefused, TransitUnavailable
+
+    if isinstance(error, Unwritable):
+        return EXIT_UNWRITABLE
+    if isinstance(error, SecretsUnavailable | StoreUnavailable | TransitUnavailable):
         return EXIT_UNAVAILABLE
-    return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED
+    if isinstance(error, Conflict):  # somebody is to look before it is tried again
+        return EXIT_FAILED
+    if isinstance(error, ConfigError | StoreRefused | TransitRefused):
+        return EXIT_CONFIG
+    return EXIT_FAILED
 
 
 def _first_of_ours(group: ExceptionGroup[Exception]) -> MatrixError | None:

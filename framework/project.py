@@ -11,6 +11,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -113,15 +114,7 @@ class Project:
 
     def make_state(self) -> Path:
         """The state folder, made if need be; ``ConfigError`` if others can look into it."""
-        try:
-            durable.make_private(self.state)
-            found = self.state.lstat()
-        except OSError as error:
-            reason = error.strerror
-        else:
-            _check_private(self.state, found, stat.S_ISDIR(found.st_mode), "a folder", "700")
-            return self.state
-        raise ConfigError(f"{self.state} cannot be made: {reason}. Work in a folder of your own")
+        return make_state(self.state)
 
     def bus_url(self) -> str | None:
         """Where the embedded server of this folder listens, if one runs: the one line of a file.
@@ -141,6 +134,21 @@ class Project:
                 _check_private(path, found, stat.S_ISREG(found.st_mode), "a file", "600")
                 return file.readline(4096).strip() or None
         raise ConfigError(f"{path} cannot be read: {reason}. Remove it, start the server again")
+
+
+def make_state(folder: Path) -> Path:
+    """Make it if need be, and keep it out of Git; ``ConfigError`` if others can look into it."""
+    try:
+        durable.make_private(folder)
+        found = folder.lstat()
+    except OSError as error:
+        reason = error.strerror
+    else:
+        _check_private(folder, found, stat.S_ISDIR(found.st_mode), "a folder", "700")
+        with suppress(OSError):  # where that cannot be written, nothing can that it is about
+            durable.hide_from_git(folder)
+        return folder
+    raise ConfigError(f"{folder} cannot be made: {reason}. Work in a folder of your own")
 
 
 def _check_private(path: Path, found: os.stat_result, is_kind: bool, kind: str, mode: str) -> None:
@@ -224,7 +232,7 @@ def in_words(
             lines.append(f"{path}: nothing is called {at(loc)}; {hint}")
         else:
             what = _WORDS.get(kind, "is not valid")
-            what = what.format_map({"name": name, **each.get("ctx", {})})
+            what = what.format_map({"name": at(loc), **each.get("ctx", {})})
             lines.append(f"{path}: {at(loc)} {what}")
     return list(dict.fromkeys(lines))
 

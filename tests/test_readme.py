@@ -12,8 +12,8 @@ import pytest
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, re.DOTALL))
-PROJECT, SECRETS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-_, STEPS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+PROJECT, SECRETS, KUBERNETES = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+_, STEPS, _ = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -68,6 +68,15 @@ def test_a_secret_is_kept(pasted: Path) -> None:
     assert "s3cr3t" not in done.stdout + done.stderr
     left = [path for path in pasted.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert not [path for path in left if "s3cr3t" in path.read_text()]
+
+
+def test_what_holds_on_kubernetes_is_written_down(pasted: Path) -> None:
+    (pasted / "matrix.toml").write_text(PROJECT + KUBERNETES)
+    matrix = str(Path(sys.executable).with_name("matrix"))
+    done = run(pasted, matrix, "access")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tide.mean_m" in (pasted / "access.json").read_text()
+    assert run(pasted, matrix, "access", "--check").returncode == 0
 
 
 def test_what_is_pasted_is_strictly_typed_and_formatted(pasted: Path) -> None:

@@ -50,30 +50,26 @@ def test_the_wheel_holds_the_packages_their_data_and_nothing_else(wheel: Path) -
     assert not [name for name in names if name.endswith((".pyc", ".toml")) or "test_" in name]
 
 
-@pytest.mark.timeout(300)
-def test_the_demo_runs_from_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
-    bin_ = tmp_path / "venv" / "bin"
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One where there is nothing but the wheel, its extra [services], and what these need."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    install(folder, f"{wheel}[services]")
+    return folder
+
+
+def install(environment: Path, what: str) -> None:
     run(
-        *(bin_ / "python", "-m", "pip", "install", "--quiet", f"{wheel}[demo]"),
+        *(environment / "bin" / "python", "-m", "pip", "install", "--quiet", what),
         *("--constraint", ROOT / "constraints.txt"),
-        cwd=tmp_path,
+        cwd=environment,
     )
-    run(bin_ / "matrix", "demo", "--snapshot", "out", cwd=tmp_path)
-    made = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert made == ["clock.png", "contact-sheet.png", "moonpage.png"]
 
 
 @pytest.mark.timeout(300)
-def test_a_service_needs_no_pillow(wheel: Path, tmp_path: Path) -> None:
-    """The extra [services] alone: its tests, too, run without what only pages need."""
-    venv.create(tmp_path / "venv", with_pip=True)
-    bin_ = tmp_path / "venv" / "bin"
-    run(
-        *(bin_ / "python", "-m", "pip", "install", "--quiet", f"{wheel}[services]"),
-        *("--constraint", ROOT / "constraints.txt"),
-        cwd=tmp_path,
-    )
+def test_a_service_needs_no_pillow(environment: Path, tmp_path: Path) -> None:
+    """Its tests, too, run without what only pages need."""
     program = """
 import asyncio, sys
 from datetime import UTC, datetime
@@ -91,5 +87,15 @@ asyncio.run(main())
 for name in ("PIL", "starlette", "uvicorn", "redis", "hvac", "kubernetes"):
     assert name not in sys.modules, name
 """
-    said = run(bin_ / "python", "-c", program, cwd=tmp_path)
+    said = run(environment / "bin" / "python", "-c", program, cwd=tmp_path)
     assert 0 <= float(said) <= 1
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_runs_from_an_empty_environment(
+    wheel: Path, environment: Path, tmp_path: Path
+) -> None:
+    install(environment, f"{wheel}[demo]")
+    run(environment / "bin" / "matrix", "demo", "--snapshot", "out", cwd=tmp_path)
+    made = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert made == ["clock.png", "contact-sheet.png", "moonpage.png"]

@@ -86,7 +86,8 @@ class Gathered:
         *section: str,
     ) -> None:
         def at(keys: Sequence[str]) -> Origin:
-            return Origin("secrets", f"{'.'.join([*section, *keys])} in {document.where}")
+            path = [*section, *keys]
+            return Origin("secrets", f"{'.'.join(path)} in {document.where}", document.remedy(path))
 
         if not document.may_fill_secrets:
             self._refuse_secrets(fields, given, f"{document.where}, which is not encrypted")

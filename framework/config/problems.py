@@ -60,11 +60,14 @@ class Instance:
         *tables, key = ("config", *section, *keys)
         return f"[{'.'.join(tables)}] {key} in {self.table_path}"
 
-    def problem(self, path: Sequence[Declared], what: str, *, where: str = "") -> str:
-        """A line about one field, or about a field of the model in it."""
+    def problem(
+        self, path: Sequence[Declared], what: str, *, where: str = "", remedy: str = ""
+    ) -> str:
+        """A line about one field, or about a field of the model in it. ``remedy``: instead of all
+        places where it can be set."""
         names, kind = ".".join(each.name for each in path), path[-1].type_text
         source = f", from {where}" if where else ""
-        return f"{self} {names} ({kind}): {what}{source}; set {self._places(path)}"
+        return f"{self} {names} ({kind}): {what}{source}; {remedy or f'set {self._places(path)}'}"
 
     def unknown(self, key: str, where: str, fields: Iterable[Declared]) -> str:
         """A line about a name that nobody declared; it is shown only if it looks like one."""
@@ -85,7 +88,7 @@ class Instance:
         names = ".".join(each.name for each in path)
         origin = origins.get(names) or origins.get(path[0].name)
         where = str(origin) if origin and origin.source != "default" else ""
-        return self.problem(path, what, where=where)
+        return self.problem(path, what, where=where, remedy=origin.remedy if origin else "")
 
     def _places(self, path: Sequence[Declared]) -> str:
         """Where a field can be set."""

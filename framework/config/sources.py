@@ -24,6 +24,8 @@ class Origin:
     source: Kind
     where: str
     """Exactly: ``environment MATRIX_TIDE__TOKEN``, ``[config.tide] station in matrix.toml``."""
+    remedy: str = field(default="", compare=False)
+    """How one sets it right there, if that is not as for any value."""
 
     def __str__(self) -> str:
         return self.where
@@ -40,6 +42,16 @@ class Document:
     sealed: bool = True
     """Whether it was encrypted: what is not never overrides what is."""
     may_fill_secrets: bool = True
+    by_field: bool = False
+    """Whether each field is sealed by itself."""
+
+    def remedy(self, keys: Sequence[str]) -> str:
+        """How one sets right what is there under ``keys``."""
+        if not self.sealed:
+            return f"correct it in {self.where}"
+        if self.by_field:
+            return f"seal it again: matrix encrypt --set {'.'.join(keys[:2])}"
+        return "change it in the document and seal that again: matrix encrypt FILE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def _found(data_key: str, answers: Sequence[tuple[Source, Mapping[str, Any]]]) -
         each for _, answer in answers for where, each in answer["strangers"] if where == section
     ]
     near = get_close_matches(name, beside, 1)
-    return Found(data_key, None, near=f"{section}.{near[0]}" if near else None)
+    return Found(data_key, None, near=".".join(filter(None, (section, *near))) if near else None)
 
 
 def _values(data_key: str, document: Mapping[str, Any]) -> Iterator[Any]:

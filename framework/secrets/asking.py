@@ -6,6 +6,7 @@ for the last line of what it said before it was ready to read: up to then it hel
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import selectors
@@ -22,6 +23,8 @@ from framework.secrets.child import LENGTH_BYTES, LIFETIME_S, READY
 
 MODULE = "framework.secrets.child"
 _CHUNK = 65536
+_FIRST_FREE = 3
+"""Below are the numbers of the standard streams."""
 
 
 Kind = Literal["unavailable", "refused"]
@@ -74,11 +77,17 @@ def _understood(said: _Said, limit_s: float) -> list[Any] | Failure:
         if answer is not None:
             return answer
     if said.status is None:
-        how = f"did not end within {limit_s:g} s and was killed"
+        how = (
+            f"did not end within {limit_s:.3g} s and was killed: see what holds it up (a disk, the "
+            "network, too little memory), or raise [secrets] patience in matrix.toml"
+        )
     elif said.status < 0:
-        how = f"was killed by signal {-said.status}"
+        how = f"was killed by signal {-said.status}: the system's log may say why, as for memory"
     else:
-        how = f"ended with status {said.status} and without an answer"
+        how = (
+            f"ended with status {said.status} and without an answer: see with matrix read whether "
+            "it always does"
+        )
     return Failure("unavailable", f"the process that reads them {how}")
 
 
@@ -101,6 +110,7 @@ def _talk(request: bytes, until_s: float) -> _Said:
     """Ask, and hear it out; whatever happens, afterwards it has ended and been waited for."""
     ours, theirs = os.pipe()
     with os.fdopen(ours, "rb", buffering=0) as reply:
+        theirs = _above_standard(theirs)
         try:
             process = subprocess.Popen(  # noqa: S603  # this Python, and a module of ours
                 [sys.executable, "-I", "-m", MODULE, str(theirs)],
@@ -119,6 +129,15 @@ def _talk(request: bytes, until_s: float) -> _Said:
                 return _hear(process, reply, request, until_s)
             finally:
                 process.kill()
+
+
+def _above_standard(descriptor: int) -> int:
+    """The same, under a number that no standard stream has: where this process has one closed, the
+    system hands its number out, and in the child that is the stream."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE)
+    finally:
+        os.close(descriptor)
 
 
 def _hear(

@@ -12,11 +12,13 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import get_args
 
 from framework.errors import MatrixError
-from framework.secrets.place import Layout, SecretPlace
+from framework.secrets.place import SEALED_FOR, Layout, SecretPlace
 from framework.secrets.store import Conflict, Store, Stored, StoreRefused, StoreUnavailable
 from framework.secrets.transit import (
+    CIPHERTEXT,
     Sealed,
     TooOld,
     Transit,
@@ -27,8 +29,6 @@ from framework.secrets.transit import (
 
 EDIT_PREFIX = "matrix.edit/"
 """Before the name of a data key: the annotation that holds the edit id of what is in it."""
-SEALED_FOR = "matrix.sealed/for"
-"""The annotation that repeats what the ciphertexts are bound to. For diagnosis: never trusted."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """Where ``kubectl apply`` keeps a copy of all it applied: plaintext, if that was applied."""
 
@@ -72,11 +72,6 @@ def edit_annotation(data_key: str) -> str:
     return EDIT_PREFIX + (_DIGEST + digest)[:_NAME_LENGTH]
 
 
-def sealed_for(place: SecretPlace) -> str:
-    """What ``SEALED_FOR`` holds."""
-    return "/".join((place.layout, place.cluster, place.namespace, place.secret))
-
-
 class Encryptor:
     """Seals values into the Secret at ``place``, whatever rotators and other encryptors do there.
 
@@ -91,7 +86,11 @@ class Encryptor:
         self._place = place
 
     def document(self, data_key: str, text: bytes) -> Change:
-        """Seal a whole text as this data key; all others stay as they are."""
+        """Seal a whole text as this data key; all others stay as they are.
+
+        But what was sealed for the other layout is removed, by both methods: under the layout of
+        the place nobody can read it, and a rotation would be blocked by it.
+        """
         return self._change("document", {data_key: text}, prune=False)
 
     def fields(self, values: Mapping[str, bytes], *, prune: bool = False) -> Change:
@@ -106,15 +105,21 @@ class Encryptor:
             raise ValueError(f"{self._store.name} has the layout {self._place.layout!r}")
         first = self._store.read()
         there = set(first.data) if first is not None else set()
+        left_over = _of_another_layout(first, layout)
         edit = _Edit(
             transit=self._transit,
             store=self._store,
             place=self._place,
             first=first,
             values=values,
-            removed=frozenset(there - set(values)) if prune else frozenset(),
+            removed=frozenset((there if prune else left_over) - set(values)),
         )
         warnings = edit.carry_out()
+        if left_over & edit.removed:
+            warnings.append(
+                f"{self._store.name} was sealed with another layout, which cannot be read with "
+                f'layout = "{layout}": what it had is removed'
+            )
         return Change(
             added=tuple(sorted(set(values) - there)),
             overwritten=tuple(sorted(there & set(values))),
@@ -202,7 +207,7 @@ class _Edit:
         self._check_size(data)
         annotations.pop(LAST_APPLIED, None)
         annotations.update(dict.fromkeys(map(edit_annotation, self.values), self.id))
-        annotations[SEALED_FOR] = sealed_for(self.place)
+        annotations[SEALED_FOR] = self.place.title
         if held is None:
             return self.store.create(data, annotations)
         return self.store.replace(held, data, annotations)
@@ -284,6 +289,16 @@ class _Edit:
                 raise refused(f"{problem}: {self.store.name}, data key {data_key}: {reply}")
             fresh[data_key] = reply
         return fresh
+
+
+def _of_another_layout(held: Stored | None, layout: Layout) -> set[str]:
+    """The data keys with ciphertexts, if they were sealed when the layout was the other one."""
+    if held is None:
+        return set()
+    before = held.annotations.get(SEALED_FOR, "").partition("/")[0]
+    if before == layout or before not in get_args(Layout):
+        return set()
+    return {data_key for data_key, text in held.data.items() if CIPHERTEXT.fullmatch(text)}
 
 
 def _mark(held: Stored | None, data_key: str) -> str | None:

@@ -48,9 +48,12 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, bytes]:
     return fields
 
 
-def names_of(document: Mapping[str, Any]) -> list[str]:
-    """What a document has, as data keys would be called; what is no name is left out."""
-    return [".".join(names) for names, _ in _fields(document) if all(map(_NAME.fullmatch, names))]
+def names_of(document: Mapping[str, Any]) -> tuple[list[str], int]:
+    """What a document has, as data keys would be called, and how much more: what is no name may be
+    a value in the wrong place."""
+    all_names = [names for names, _ in _fields(document)]
+    known = [".".join(names) for names in all_names if all(map(_NAME.fullmatch, names))]
+    return known, len(all_names) - len(known)
 
 
 def content_of(value: object) -> bytes:

@@ -54,6 +54,7 @@ def _attempt(text: str, kind: Format, field: str | None) -> dict[str, Any] | str
     """The mapping, or what is wrong as data."""
     try:
         value = _read(text, kind, field)
+        _refuse_halves(value)
     except Problem as problem:
         return str(problem)
     except json.JSONDecodeError as error:
@@ -80,6 +81,22 @@ def _read(text: str, kind: Format, field: str | None) -> Any:
     if kind == "env":
         return _env(text)
     return _nested((field or "").split("."), as_field(text))
+
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+
+
+def _refuse_halves(value: Any) -> None:
+    """What JSON and YAML can write as an escape, and UTF-8 cannot at all."""
+    if isinstance(value, str) and _HALF.search(value):
+        raise Problem("holds half of a surrogate pair (\\ud800 to \\udfff), which is no character")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_halves(key)
+            _refuse_halves(inner)
+    if isinstance(value, list):
+        for inner in value:
+            _refuse_halves(inner)
 
 
 def as_field(text: str) -> str:

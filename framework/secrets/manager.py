@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 
 from framework.config import Config
 from framework.config.loading import load_all
+from framework.errors import DefinitionError
 from framework.project import Project
 
 C = TypeVar("C", bound=Config)
@@ -48,6 +49,7 @@ class SecretManager:
     def read(self, cls: type[C], *, name: str) -> C:
         """The configuration of the instance ``name``.
 
+        :raises DefinitionError: ``cls`` is no subclass of ``Config``.
         :raises ConfigError: something is missing, wrong, or refused.
         :raises SecretsUnavailable: the secrets could not be read within ``[secrets] patience``.
         """
@@ -55,6 +57,15 @@ class SecretManager:
 
     def read_all(self, instances: Iterable[tuple[type[Config], str]]) -> Configs:
         """Those of several, each a class and a name, read at once by one process."""
-        asked = [(cls, name.lower()) for cls, name in instances]
+        asked = [(_checked(cls), name.lower()) for cls, name in instances]
         loaded = load_all(asked, project=self._project)
         return Configs({each: one.config for each, one in zip(asked, loaded, strict=True)})
+
+
+def _checked(cls: object) -> type[Config]:
+    if isinstance(cls, type) and issubclass(cls, Config):
+        return cls
+    name = getattr(cls, "__qualname__", type(cls).__qualname__)
+    raise DefinitionError(
+        f"{name} must be a subclass of Config: its fields are what is read, and nothing else is"
+    )

@@ -6,10 +6,16 @@ encryption (a derived Transit key).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self, cast
 
 Layout = Literal["document", "fields"]
+
+SEALED_FOR = "matrix.sealed/for"
+"""The annotation that repeats what the ciphertexts are bound to. It opens nothing: it serves for
+diagnosis, and to drop what is sealed for another layout when all is sealed anew."""
+_TITLE = re.compile(r"(document|fields)/([\w.-]{1,253})/([\w.-]{1,253})/([\w.-]{1,253})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +31,14 @@ class SecretPlace:
         """``v1\\0LAYOUT\\0CLUSTER\\0NAMESPACE\\0SECRET\\0DATAKEY``."""
         parts = ("v1", self.layout, self.cluster, self.namespace, self.secret, data_key)
         return "\0".join(parts).encode()
+
+    @property
+    def title(self) -> str:
+        """What ``SEALED_FOR`` holds."""
+        return "/".join((self.layout, self.cluster, self.namespace, self.secret))
+
+    @classmethod
+    def titled(cls, title: str) -> Self | None:
+        """None: it is no title, or not one to be shown."""
+        found = _TITLE.fullmatch(title)
+        return cls(cast(Layout, found[1]), *found.groups()[1:]) if found else None

@@ -70,7 +70,7 @@ class Plan:
     """The steps, in this order. With a ``stop`` there are none."""
 
     stop: tuple[Hindrance, ...] = ()
-    """The Transit was restored from a backup, it seems. A new key version would only hide it."""
+    """The key was restored from a backup, it seems. A new version of it would only hide that."""
     lower: int | None = None
     """Lower the floor to this version: only when a human asks to recover."""
     rotate: bool = False
@@ -104,17 +104,16 @@ def plan(
         return Plan(stop=stop, blocked=blocked)
     contested = tuple(_contests(inventory)) if settings.retire and not recover else ()
     versions = [found.version for found in inventory if found.version is not None]
-    rotate = not recover and now - key.versions[key.latest] > settings.min_age
     lowest = min(versions, default=key.latest)
     reach = lowest if recover else key.min_decryption_version
-    rewrap = tuple(
+    readable = [
         found
         for found in inventory
-        if found.version is not None
-        and found.version >= reach
-        and (rotate or found.version < key.latest)
-        and found.fault is None
-    )
+        if found.version is not None and found.version >= reach and found.fault is None
+    ]
+    # Nothing would be sealed with a version that is made while all is missing or refused.
+    rotate = bool(readable) and not recover and now - key.versions[key.latest] > settings.min_age
+    rewrap = tuple(found for found in readable if rotate or (found.version or 0) < key.latest)
     return Plan(
         lower=lowest if recover and lowest < key.min_decryption_version else None,
         rotate=rotate,
@@ -154,8 +153,8 @@ def _stops(inventory: Sequence[Found], key: TransitKey) -> Iterable[Hindrance]:
             yield Hindrance(
                 found,
                 f"it is sealed with key version {found.version} and the key has only "
-                f"{key.latest}: the Transit was restored from an older backup. Restore a newer "
-                "one, or encrypt this again",
+                f"{key.latest}: the key (keyring or Vault) was restored from an older backup. Put "
+                "the newer one back, or seal this again with matrix encrypt",
             )
         elif found.fault is Fault.UNVERIFIED:
             yield Hindrance(found, found.why)

@@ -15,7 +15,6 @@ A node that says several of these allows each of them. A scalar may stand anywhe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,6 @@ from framework.secrets.formats import parse_json
 
 Node = dict[str, Any]
 UNDECLARED = "(undeclared)"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,50}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +55,6 @@ def prune(document: Mapping[str, Any], tree: Tree, *, texts: bool = False) -> di
         elif fields is not None:
             kept[key] = None  # no section, as it is to be said of it
     return kept
-
-
-def strangers(document: Mapping[str, Any], tree: Tree) -> list[tuple[str, str]]:
-    """Names in the sections of instances that nobody declared: most likely they are misspelt.
-
-    What does not look like a name is left out: it may be a value in the wrong place.
-    """
-    return [
-        (fold(section), key)
-        for section, values in document.items()
-        if isinstance(values, dict) and fold(section) in tree.own
-        for key in values
-        if key.lower() not in {known.lower() for known in tree.own[fold(section)]}
-        and _NAME.fullmatch(key)
-    ]
 
 
 def keep(value: Any, node: Node, *, texts: bool = False) -> Any:

@@ -6,16 +6,19 @@ name source and data key, and quote nothing that was read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from framework.errors import ConfigError, SecretsUnavailable
 from framework.folding import fold
 from framework.secrets.formats import OF_TEXTS, Malformed, as_field, parse
-from framework.secrets.prune import Node, Tree, keep, prune, strangers
+from framework.secrets.place import SEALED_FOR, SecretPlace
+from framework.secrets.prune import Node, Tree, keep, prune
 from framework.secrets.source import Home, Source
 from framework.secrets.store import Stored, StoreRefused, StoreUnavailable
+from framework.secrets.strangers import Stranger, strangers
 from framework.secrets.transit import (
     CIPHERTEXT,
     Sealed,
@@ -23,6 +26,7 @@ from framework.secrets.transit import (
     Transit,
     TransitRefused,
     TransitUnavailable,
+    version_of,
 )
 
 Failure = ConfigError | SecretsUnavailable
@@ -33,8 +37,8 @@ class Read:
     """What one source has for the instances of a process."""
 
     values: dict[str, Any] = field(repr=False)
-    strangers: list[tuple[str, str]]
-    """Section and name of what nobody declared."""
+    strangers: list[Stranger]
+    """What nobody declared."""
 
 
 def read(source: Source, home: Home, tree: Tree) -> Read:
@@ -43,18 +47,28 @@ def read(source: Source, home: Home, tree: Tree) -> Read:
     :raises ConfigError: :raises SecretsUnavailable:
     """
     if source.plain:
-        return _document(source, _plain(source, home), source.name, tree)
+        content = _plain(source, home)
+        if isinstance(content, bytes):
+            return _document(source, content, source.name, tree)
+        return _fields(source, content, content.__getitem__, tree)
     stored = _stored(source, home)
-    transit = source.transit(home)
-    if source.layout == "fields":
-        return _fields(source, stored, transit, tree)
-    if source.data_key not in stored.data:
-        raise ConfigError(
-            f"{source.name} has no data key {source.data_key}; it has "
-            f"{', '.join(sorted(stored.data)) or 'none'}. Set data_key of its [[secrets.source]]"
-        )
-    content = _decrypted(source, stored, transit, source.data_key)
+    with source.transit(home) as transit:
+        if source.layout == "fields":
+            decrypted = partial(_decrypted, source, stored, transit)
+            return _fields(source, stored.data, decrypted, tree)
+        if source.data_key not in stored.data:
+            raise ConfigError(
+                f"{source.name} has no data key {source.data_key}; it has "
+                f"{_listed(stored.data) or 'none'}. Set data_key of its "
+                "[[secrets.source]]"
+            )
+        content = _decrypted(source, stored, transit, source.data_key)
     return _document(source, content, f"{source.data_key} in {source.name}", tree)
+
+
+def _listed(data_keys: Iterable[str]) -> str:
+    """Whoever can write there may have called one as they like."""
+    return ", ".join(key if key.isprintable() else ascii(key) for key in sorted(data_keys))
 
 
 def _document(source: Source, content: bytes, where: str, tree: Tree) -> Read:
@@ -62,7 +76,7 @@ def _document(source: Source, content: bytes, where: str, tree: Tree) -> Read:
     if isinstance(outcome, str):
         raise ConfigError(f"{where} {outcome}. Write it anew, or set format")
     texts = source.format in OF_TEXTS
-    return Read(prune(outcome, tree, texts=texts), strangers(outcome, tree))
+    return Read(prune(outcome, tree, texts=texts), strangers(outcome, tree, texts=texts))
 
 
 def _parsed(source: Source, content: bytes) -> dict[str, Any] | str:
@@ -75,22 +89,26 @@ def _parsed(source: Source, content: bytes) -> dict[str, Any] | str:
         return str(malformed)
 
 
-def _fields(source: Source, stored: Stored, transit: Transit, tree: Tree) -> Read:
-    """Each field that is declared, decrypted by itself; no other is."""
+def _fields(
+    source: Source, data_keys: Iterable[str], content: Callable[[str], bytes], tree: Tree
+) -> Read:
+    """Each field that is declared, decrypted by itself; no other is. ``content``: of a data key."""
     values: dict[str, Any] = {}
     names: dict[str, dict[str, None]] = {}
-    for data_key in sorted(stored.data):
+    alone: dict[str, None] = {}
+    for data_key in sorted(data_keys):
         section, point, name = data_key.partition(".")
         fields: Mapping[str, Node] = tree.own.get(fold(section), {}) if point else tree.shared
         if point:
             names.setdefault(section, {})[name] = None
         else:
             name = section
+            alone[name] = None
         if name in fields:
-            text = _text(source, _decrypted(source, stored, transit, data_key), data_key)
+            text = _text(source, content(data_key), data_key)
             table = values.setdefault(section, {}) if point else values
             table[name] = keep(text, fields[name], texts=True)
-    return Read(values, strangers(names, tree))
+    return Read(values, strangers({**alone, **names}, tree))
 
 
 def _text(source: Source, content: bytes, data_key: str) -> str:
@@ -101,7 +119,7 @@ def _text(source: Source, content: bytes, data_key: str) -> str:
     raise ConfigError(f"{data_key} in {source.name} is not text in UTF-8, at byte {at}")
 
 
-def _plain(source: Source, home: Home) -> bytes:
+def _plain(source: Source, home: Home) -> bytes | Mapping[str, bytes]:
     failure: Failure
     try:
         return source.plain_content(home)
@@ -143,9 +161,33 @@ def _decrypted(source: Source, stored: Stored, transit: Transit, data_key: str) 
         return transit.decrypt(Sealed(source.place.context(data_key), ciphertext))
     except TransitUnavailable as error:
         failure = SecretsUnavailable(f"{where} cannot be decrypted now: {error}")
-    except TooOld as error:
+    except TooOld:
         # A rotator may have rewrapped it since it was read: reading it again tells.
-        failure = SecretsUnavailable(f"{where} cannot be decrypted: {error}")
+        failure = SecretsUnavailable(
+            f"{where} is an old copy: its key version {version_of(ciphertext)} was retired. Put "
+            "the newer copy back, seal the value again, or run matrix rotate --recover"
+        )
     except TransitRefused as error:
-        failure = ConfigError(f"{where} cannot be decrypted: {error}")
+        elsewhere = _elsewhere(source.place, stored.annotations.get(SEALED_FOR, ""))
+        failure = ConfigError(f"{where} cannot be decrypted: {elsewhere}{error}")
     raise failure
+
+
+def _elsewhere(place: SecretPlace, title: str) -> str:
+    """That it seems to be sealed for another place, if ``title`` says so. It is not to be trusted:
+    whoever can write what is stored can write that too."""
+    sealed = SecretPlace.titled(title)
+    if sealed is None or sealed == place:
+        return ""
+    names = [
+        name
+        for name in ("layout", "cluster", "namespace", "secret")
+        if getattr(sealed, name) != getattr(place, name)
+    ]
+    was, now = (
+        " and ".join(f"{name} {getattr(each, name)}" for name in names) for each in (sealed, place)
+    )
+    return (
+        f"it seems to be sealed for {was}, and is read as {now}: correct its [[secrets.source]], "
+        "or seal it there with matrix encrypt. If that is not it: "
+    )

@@ -8,22 +8,27 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from difflib import get_close_matches
 from typing import Any
 
 from framework.config import Config
 from framework.config.sources import Document
 from framework.errors import ConfigError, SecretsUnavailable
+from framework.folding import fold
 from framework.secrets.asking import Failure, ask
+from framework.secrets.child import LIFETIME_S
 from framework.secrets.prune import Tree
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import Source
+from framework.secrets.strangers import Stranger, lines
 from framework.secrets.tree import tree_of
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 10.0
+LEAST_LIMIT_S = 15.0
+"""What each attempt may take, however little is left of the patience: longer than a client in it
+tries for by itself, or nobody would say what is wrong."""
 
 _log = logging.getLogger("matrix.secrets")
 
@@ -42,11 +47,11 @@ def read_documents(
     if not settings.sources:
         return ()
     tree = tree_of(instances)
-    documents = []
-    for source, answer in read_tree(settings, tree):
-        _warn(source, answer["strangers"], tree)
-        documents.append(_document(source, answer["values"]))
-    return tuple(documents)
+    answers = read_tree(settings, tree)
+    there = {fold(section) for _, answer in answers for section in answer["values"]}
+    for source, answer in answers:
+        _warn(source, answer["strangers"], tree, there)
+    return tuple(_document(source, answer["values"]) for source, answer in answers)
 
 
 def read_tree(settings: SecretsSettings, tree: Tree) -> list[tuple[Source, Mapping[str, Any]]]:
@@ -56,7 +61,7 @@ def read_tree(settings: SecretsSettings, tree: Tree) -> list[tuple[Source, Mappi
     """
     settings.shield()
     request = _request(settings, tree)
-    outcome = patiently(lambda: ask(request), settings.patience_s)
+    outcome = patiently(lambda limit_s: ask(request, limit_s=limit_s), settings.patience_s)
     if isinstance(outcome, ConfigError | SecretsUnavailable):
         raise outcome
     return list(zip(settings.sources, outcome, strict=True))
@@ -69,17 +74,18 @@ def wait_s(failures: int, chance: float) -> float:
 
 
 def patiently(
-    attempt: Callable[[], list[Any] | Failure],
+    attempt: Callable[[float], list[Any] | Failure],
     patience_s: float,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Any] | ConfigError | SecretsUnavailable:
     """The answers, in the order of the sources, or the error to raise: not raised here, where a
-    frame may hold answers."""
+    frame may hold answers. ``attempt`` is told how many seconds it may take."""
     until_s, failures = clock() + patience_s, 0
     while True:
-        answer = attempt()
+        left_s = until_s - clock()
+        answer = attempt(min(LIFETIME_S, max(LEAST_LIMIT_S, left_s)))
         if not isinstance(answer, Failure):
             return answer
         if answer.kind == "refused":
@@ -111,23 +117,16 @@ def _document(source: Source, values: Mapping[str, object]) -> Document:
         where=source.name,
         sealed=not source.plain,
         may_fill_secrets=not source.plain or source.secrets,
+        by_field=source.layout == "fields",
     )
 
 
-def _warn(source: Source, strangers: Sequence[tuple[str, str]], tree: Tree) -> None:
+def _warn(source: Source, found: Iterable[Stranger], tree: Tree, there: Collection[str]) -> None:
     if source.plain and source.secrets:
         _log.warning(
             "%s may supply secrets, and is not encrypted: whoever can read it has them. Seal it "
             "with matrix encrypt",
             source.name,
         )
-    for section, key in strangers:
-        known = tree.own[section]
-        near = get_close_matches(key.lower(), known, 1)
-        _log.warning(
-            "%s has %s.%s, which nobody declared: %s",
-            source.name,
-            section,
-            key,
-            f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}",
-        )
+    for line in lines(source.name, found, tree, there):
+        _log.warning("%s", line)

@@ -165,7 +165,9 @@ class _Run:
         self.blocked += dict.fromkeys(f"{each.found.secret}: {each.why}" for each in todo.contested)
         if todo.stop:
             self.blocked.append(
-                "what is stored and the key do not belong together: nothing was rotated or written"
+                "nothing was rotated or written: the key (keyring or Vault) was restored from an "
+                "older backup, or another key sealed what is named. Put the right key back, or "
+                "seal that again with matrix encrypt"
             )
             return
         if dry_run:
@@ -216,8 +218,9 @@ class _Run:
         self._rotated = newest > key.latest
         if newest < key.latest or not (self._rotated or unsure or refused):
             raise TransitRefused(
-                f"the key had version {key.latest}, was rotated, and now has {newest}: the "
-                "Transit was restored from an older backup meanwhile"
+                f"the key had version {key.latest}, was rotated, and now has {newest}: the key "
+                "(keyring or Vault) was restored from an older backup meanwhile. Put the newer one "
+                "back, and run this again"
             )
         if unsure and not self._rotated:
             self.failed.append(unsure)
@@ -393,7 +396,8 @@ class _Secret:
         try:
             return replace(found, version=version_of(text))
         except Unreadable as error:
-            return replace(found, fault=Fault.UNREADABLE, why=str(error))
+            why = f"{error}: seal it with matrix encrypt"
+            return replace(found, fault=Fault.UNREADABLE, why=why)
 
     def _sealed(self, data: Mapping[str, str], listed: Sequence[Found]) -> dict[str, Sealed]:
         return {
@@ -408,8 +412,9 @@ class _Secret:
         for data_key, text in fresh.items():
             if isinstance(text, str) and version_of(text) < newest:
                 fresh[data_key] = TransitRefused(
-                    f"the Transit rewrapped to key version {version_of(text)} though there is "
-                    f"{newest}: it was restored from an older backup meanwhile"
+                    f"it was rewrapped to key version {version_of(text)} though there is {newest}: "
+                    "the key (keyring or Vault) was restored from an older backup meanwhile. Put "
+                    "the newer one back, and run this again"
                 )
         again = {
             data_key: Sealed(due[data_key].context, text)

@@ -5,9 +5,11 @@ Every tool that has to do with secrets gets them from here, so that all mean the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +18,17 @@ from pydantic import Field, TypeAdapter, ValidationError
 from framework.errors import ConfigError
 from framework.project import FILE, Location, Project, Table, at, in_words
 from framework.secrets.hardening import harden
+from framework.secrets.kinds import KINDS
+from framework.secrets.kubernetes.table import VARIABLES as OF_KUBERNETES
+from framework.secrets.kubernetes.table import read_kubernetes
+from framework.secrets.local.source import FileSource
 from framework.secrets.plan import Settings as Rotation
-from framework.secrets.source import KINDS, Home, Source
+from framework.secrets.source import Home, Source
+from framework.secrets.vault.settings import VaultSettings
+from framework.secrets.vault.table import VARIABLES as OF_VAULT
+from framework.secrets.vault.table import read_vault
+
+_VARIABLES = (*OF_VAULT, *OF_KUBERNETES)
 
 _TEN_YEARS_H = 10 * 365 * 24.0
 Hours = Annotated[float, Field(strict=True, ge=0, le=_TEN_YEARS_H, allow_inf_nan=False)]
@@ -32,9 +43,11 @@ class _Rotate(Table):
 class _Secrets(Table):
     patience: float = Field(default=60.0, strict=True, ge=0, allow_inf_nan=False)
     profilers: bool = Field(default=False, strict=True)
-    keyring: str = Field(default=".matrix/keyring", min_length=1)
+    keyring: str = Field(default=".matrix/keyring", min_length=1, pattern=r"^[^\x00]*$")
     rotate: _Rotate = _Rotate()
     source: tuple[dict[str, Any], ...] = ()
+    vault: dict[str, Any] | None = None
+    kubernetes: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +62,17 @@ class SecretsSettings:
     """Whether debuggers and profilers may look into a process that holds secrets."""
     home: Home
     rotation: Rotation
+    vault: VaultSettings | None = None
+    """``[secrets.vault]``, if there is one."""
+    path: Path | None = None
+    """Of ``matrix.toml``; None: there is none."""
 
     @classmethod
-    def of(cls, project: Project) -> SecretsSettings:
+    def of(cls, project: Project, environ: Mapping[str, str] = os.environ) -> SecretsSettings:
         """:raises ConfigError: a line for each problem."""
-        outcome = _read(project)
+        known = {name: environ[name] for name in _VARIABLES if name in environ}
+        del environ  # a traceback keeps the locals of this frame
+        outcome = _read(project, known)
         if isinstance(outcome, SecretsSettings):
             return outcome
         raise ConfigError("\n".join(outcome))
@@ -81,14 +100,15 @@ def _hardened() -> ConfigError | None:
     )
 
 
-def _read(project: Project) -> SecretsSettings | list[str]:
+def _read(project: Project, environ: Mapping[str, str]) -> SecretsSettings | list[str]:
     """The settings, or their problems."""
     path = project.path or Path(FILE)
     try:
         table = _Secrets.model_validate(dict(project.secrets))
     except ValidationError as error:
         return in_words(path, error, _names, ("secrets",))
-    sources, problems = [], []
+    sources: list[Source] = []
+    problems: list[str] = []
     for number, entry in enumerate(table.source):
         outcome = _source(path, entry, ("secrets", "source", number))
         if isinstance(outcome, Source):
@@ -96,19 +116,40 @@ def _read(project: Project) -> SecretsSettings | list[str]:
         else:
             problems += outcome
     folder = project.state.parent
-    home = Home(str(folder), str(folder / table.keyring))
-    if problems:
+    if not problems:
+        problems += _clashes(path, sources, folder)
+    vault = None if table.vault is None else read_vault(path, table.vault, environ, folder)
+    if isinstance(vault, list):
+        problems += vault
+    elif vault is None:
+        problems += [
+            f"{path}: {at(('secrets', 'vault'))} is missing: {each.name} is sealed with a key in it"
+            for each in sources
+            if each.needs_vault and not each.plain
+        ]
+    kubernetes = read_kubernetes(path, table.kubernetes or {}, environ, folder)
+    if isinstance(kubernetes, list):
+        problems += kubernetes
+    if problems or isinstance(vault, list) or isinstance(kubernetes, list):
         return problems
+    sent = None if vault is None else vault.sent()
     return SecretsSettings(
         sources=tuple(sources),
         patience_s=table.patience,
         profilers=table.profilers,
-        home=home,
+        home=Home(
+            str(folder),
+            str(folder / _expanded(table.keyring)),
+            sent,
+            kubernetes.sent(),
+        ),
         rotation=Rotation(
             min_age=timedelta(hours=table.rotate.min_age_hours),
             grace=timedelta(hours=table.rotate.grace_hours),
             retire=table.rotate.retire,
         ),
+        vault=vault,
+        path=project.path,
     )
 
 
@@ -122,9 +163,48 @@ def _source(path: Path, entry: Mapping[str, Any], within: Location) -> Source | 
     cls = KINDS.get(kind) if isinstance(kind, str) else None
     if cls is None:
         return [f"{path}: {at((*within, 'kind'))} must be one of {', '.join(KINDS)}"]
+    given = dict(entry)
+    if isinstance(given.get("path"), str):  # here, because the child does not know HOME
+        given["path"] = _expanded(given["path"])
+    # pydantic takes "yes" for true, unless it is strict: then it takes no table for a dataclass.
+    no_bools = [
+        f"{path}: {at((*within, each.name))} must be true or false"
+        for each in fields(cls)
+        if each.type == "bool" and not isinstance(given.get(each.name, False), bool)
+    ]
     try:
-        source = TypeAdapter(cls).validate_python(dict(entry))
+        source = TypeAdapter(cls).validate_python(given)
     except ValidationError as error:
-        return in_words(path, error, lambda _: [each.name for each in fields(cls)], within)
-    misfits = source.misfits(entry.keys())
-    return [f"{path}: {at((*within, name))} {what}" for name, what in misfits] or source
+        names = [each.name for each in fields(cls)]
+        return list(dict.fromkeys([*in_words(path, error, lambda _: names, within), *no_bools]))
+    misfits = [f"{path}: {at((*within, name))} {what}" for name, what in source.misfits(given)]
+    return no_bools or misfits or source
+
+
+def _expanded(path: str) -> str:
+    """With the home folder for ``~``; where nobody has that, it is a name as any other."""
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:
+        return path
+
+
+def _clashes(path: Path, sources: Sequence[Source], folder: Path) -> Iterator[str]:
+    """Which two cannot both be."""
+    numbered = [
+        (f"{at(('secrets', 'source', number))} ({each.name})", each)
+        for number, each in enumerate(sources)
+    ]
+    for (first, one), (second, other) in combinations(numbered, 2):
+        sealed = not (one.plain or other.plain)
+        if isinstance(one, FileSource) and isinstance(other, FileSource):
+            if os.path.realpath(folder / one.path) == os.path.realpath(folder / other.path):
+                yield f"{path}: {first} and {second} are one file: remove one of the two"
+            elif sealed and one.place == other.place:
+                yield (
+                    f"{path}: {first} and {second} are sealed for one place, which is the name of "
+                    "the file without folder and suffix, so that one can be put where the other "
+                    "was: call them by two names"
+                )
+        elif sealed and one.name == other.name:
+            yield f"{path}: {first} and {second} are one Secret: remove one, or make it two"

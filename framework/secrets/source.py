@@ -1,17 +1,16 @@
 """One ``[[secrets.source]]``: what it is called, how it is written, and how it is opened.
 
-To add a kind, write one class and name it in ``KINDS``. The service validates an entry
-(``settings``) and sends it on; the child that reads the secrets opens it. So nothing heavy is
-imported here, least of all by the module itself.
+There is a class for each kind (``kinds``). The service validates an entry (``settings``) and sends
+it on; the child that reads the secrets opens it. So what opening needs is imported only then.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from framework.secrets.formats import Format
 from framework.secrets.place import Layout, SecretPlace
@@ -23,11 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where on this machine the local default lives."""
+    """What all sources of one ``matrix.toml`` share."""
 
     folder: str
     """What relative paths start from: the folder of ``matrix.toml``."""
     keyring: str
+    """The file with the keys of the local default."""
+    vault: Mapping[str, Any] | None = field(default=None, repr=False)
+    """``[secrets.vault]``, as ``VaultSettings.sent`` sends it."""
+    kubernetes: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """``[secrets.kubernetes]``, as ``KubernetesSettings.sent`` sends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,9 @@ class Source(ABC):
     secrets: bool = False
     """Whether it may supply secrets although it is plain."""
 
+    needs_vault: ClassVar[bool] = False
+    """Whether those that are sealed have their key in ``[secrets.vault]``."""
+
     @property
     @abstractmethod
     def name(self) -> str:
@@ -59,22 +66,28 @@ class Source(ABC):
         """What its ciphertexts are bound to."""
 
     @abstractmethod
-    def store(self, home: Home) -> Store: ...
+    def store(self, home: Home) -> Store:
+        """Where its ciphertexts are read."""
+
+    def writable_store(self, home: Home) -> Store:
+        """Where its ciphertexts are written."""
+        return self.store(home)
 
     @abstractmethod
-    def transit(self, home: Home) -> Transit: ...
+    def transit(self, home: Home) -> AbstractContextManager[Transit]:
+        """What its ciphertexts are decrypted by, until the context is left."""
 
-    def make_key(self, home: Home) -> str | None:
+    def make_key(self, home: Home, sources: Iterable[Source]) -> str | None:
         """Make the key where it is this machine's own and there is none yet: what was made, and
-        what to do about it.
+        what to do about it. ``sources``: all that it may have sealed, were it only missing.
 
         :raises TransitRefused: something is sealed already, by a key that is not there.
         """
         return None
 
     @abstractmethod
-    def plain_content(self, home: Home) -> bytes:
-        """All of the document of a plain source.
+    def plain_content(self, home: Home) -> bytes | Mapping[str, bytes]:
+        """All of a plain source: its document, or its fields by data key.
 
         :raises StoreRefused: :raises StoreUnavailable:
         """
@@ -95,69 +108,3 @@ class Source(ABC):
             yield "field", 'is for format = "text" alone: every other format names its fields'
         if self.field is not None and not all(self.field.split(".")):
             yield "field", 'must be names with a point between them, as in "tide.token"'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSource(Source):
-    """A sealed file with the local keyring, or a plain file."""
-
-    path: str
-    kind: Literal["file"] = "file"
-
-    @property
-    def name(self) -> str:
-        return self.path
-
-    @property
-    def place(self) -> SecretPlace:
-        return SecretPlace(self.layout, "local", "local", Path(self.path).stem)
-
-    def store(self, home: Home) -> Store:
-        from framework.secrets.filestore import FileStore
-
-        return FileStore(self._path(home))
-
-    def transit(self, home: Home) -> Transit:
-        from framework.secrets.keyring import LocalTransit
-
-        return LocalTransit(Path(home.keyring))
-
-    def make_key(self, home: Home) -> str | None:
-        from framework.secrets.keyring import LocalTransit
-        from framework.secrets.transit import TransitRefused
-
-        path = Path(home.keyring)
-        if path.exists():
-            return None
-        if self.store(home).read() is not None:
-            raise TransitRefused(
-                f"{self.name} is sealed already, and there is no keyring {path}: restore that, or "
-                f"remove {self.name} and seal everything again"
-            )
-        LocalTransit.create(path)
-        return f"{path} was made, and Git ignores it: keep a copy with your passwords"
-
-    def plain_content(self, home: Home) -> bytes:
-        from framework import durable
-        from framework.secrets.store import StoreRefused, StoreUnavailable
-
-        try:
-            return durable.read(self._path(home))[0]
-        except OSError as error:
-            kind = StoreRefused if durable.is_lasting(error) else StoreUnavailable
-            reason = durable.in_words(error)
-        raise kind(f"{self.name} cannot be read: {reason}")
-
-    def misfits(self, given: Collection[str]) -> Iterator[tuple[str, str]]:
-        yield from Source.misfits(self, given)
-        if not self.path:
-            yield "path", "must name a file"
-        if self.plain and "data_key" in given:
-            yield "data_key", "is of a sealed file: a plain one is the document itself"
-
-    def _path(self, home: Home) -> Path:
-        return Path(home.folder, self.path)
-
-
-KINDS: dict[str, type[Source]] = {"file": FileSource}
-"""By what ``kind`` says."""

@@ -8,12 +8,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, MutableMapping, MutableSequence, Sequence
+from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, NewType, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 from pydantic import (
@@ -28,9 +40,16 @@ from pydantic import (
     SecretStr,
 )
 from pydantic.fields import FieldInfo
+from typing_extensions import NoExtraItems, ReadOnly, is_typeddict
 
 from framework.config import Config
-from framework.config.annotations import is_union, keys_of, looks_first, takes_fields
+from framework.config.annotations import (
+    classes_in,
+    is_union,
+    keys_of,
+    looks_first,
+    takes_fields,
+)
 from framework.config.declared import declared
 from framework.folding import fold
 from framework.secrets.prune import Node, Tree
@@ -41,6 +60,7 @@ _SCALARS = {
 }
 _LISTS = {list, tuple, set, frozenset, deque, Sequence, MutableSequence}
 _MAPPINGS = {dict, Mapping, MutableMapping}
+_QUALIFIERS = {Required, NotRequired, ReadOnly}
 _ALL: Node = {"all": True}
 
 
@@ -65,6 +85,10 @@ def _field(model: type[BaseModel], name: str) -> Node:
         return _ALL
     if isinstance(info.discriminator, Discriminator):
         return _ALL
+    if model.model_config.get("alias_generator") and any(
+        map(_is_record, classes_in(info.annotation))
+    ):
+        return _ALL  # it renames the fields of these too
     return _node(info.annotation, ())
 
 
@@ -80,6 +104,8 @@ def _node(annotation: Any, outside: tuple[Any, ...]) -> Node:
         again = annotation in outside
         return _ALL if again else _node(annotation.__value__, (*outside, annotation))
     cls = get_origin(annotation) or annotation
+    if cls in _QUALIFIERS:
+        return _node(args[0], outside)
     if is_union(annotation):
         return _either(*(_node(arg, outside) for arg in args))
     if cls is Literal or cls is None:
@@ -92,6 +118,8 @@ def _node(annotation: Any, outside: tuple[Any, ...]) -> Node:
         return {"values": _node(args[1], outside)}
     if isinstance(cls, type) and issubclass(cls, BaseModel) and not _looks_at_all(cls):
         return _model(cls)
+    if _is_record(cls):
+        return _record(cls)
     return {} if _is_scalar(cls) else _ALL
 
 
@@ -102,6 +130,54 @@ def _model(model: type[BaseModel]) -> Node:
         for key in keys_of(model, name, info)
     }
     return {"fields": fields, "strict": model.model_config.get("extra") == "forbid"}
+
+
+def _is_record(cls: Any) -> bool:
+    """Whether it is a dataclass, a ``TypedDict`` or a named tuple."""
+    is_named_tuple = isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")
+    return is_typeddict(cls) or is_named_tuple or (isinstance(cls, type) and is_dataclass(cls))
+
+
+def _record(cls: Any) -> Node:
+    hints = {
+        name: hint
+        for name, hint in get_type_hints(cls, include_extras=True).items()
+        if get_origin(hint) is not ClassVar
+    }
+    if _has_own_ways(cls) or any(map(_is_renamed, hints.values())):
+        return _ALL
+    fields = {name: _node(hint, ()) for name, hint in hints.items()}
+    # Whether it refuses others, pydantic knows; one that does not, overlooks what stands for them.
+    node: Node = {"fields": fields, "strict": True}
+    return node | {"items": _either(*fields.values())} if issubclass(cls, tuple) else node
+
+
+def _has_own_ways(cls: Any) -> bool:
+    """Whether a dataclass or the like tells pydantic more than its annotations do."""
+    bases = [get_origin(base) or base for base in getattr(cls, "__orig_bases__", ())]
+    return (
+        any("pydantic" in name for name in dir(cls))
+        or getattr(cls, "__extra_items__", NoExtraItems) is not NoExtraItems
+        or any(
+            isinstance(each.default, FieldInfo)
+            for each in getattr(cls, "__dataclass_fields__", {}).values()
+        )
+        or any(
+            hasattr(value, "decorator_info")  # a validator
+            for each in cls.__mro__
+            for value in vars(each).values()
+        )
+        or any(map(_has_own_ways, filter(is_typeddict, bases)))
+    )
+
+
+def _is_renamed(hint: Any) -> bool:
+    """Whether a mark gives a field of a dataclass or the like another name."""
+    if get_origin(hint) in _QUALIFIERS:
+        return _is_renamed(get_args(hint)[0])
+    inner, *marks = get_args(hint) if get_origin(hint) is Annotated else (None,)
+    renames = any(isinstance(mark, FieldInfo) and mark.validation_alias for mark in marks)
+    return renames or (inner is not None and _is_renamed(inner))
 
 
 def _looks_at_all(model: type[BaseModel]) -> bool:

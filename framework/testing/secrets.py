@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TypeVar
 
-from framework.secrets.keyring import Keyring
+from framework.secrets.local.keyring import Keyring
 from framework.secrets.store import Conflict, Stored
 from framework.secrets.transit import Sealed, TransitKey, TransitRefused
 

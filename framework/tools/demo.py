@@ -29,6 +29,8 @@ PAGES = (PageEntry(use="moon"), PageEntry(use="clock"))
 """What is shown when matrix.toml says nothing."""
 SEALED = "demo.sealed"
 """Where in the state folder the configuration lies, if matrix.toml names no secrets."""
+KEYRING = "demo.keyring"
+"""What it is sealed with: the user's own keyring is made, and announced, by matrix encrypt."""
 UNDECLARED = "unused.token"
 """What is in it for nobody, to show that nobody gets it."""
 
@@ -86,17 +88,21 @@ def with_secrets(project: Project, redis_url: str) -> Project:
     """The project with the demo's own configuration as its secrets: sealed in a file, with a value
     that nobody declares and that nobody therefore gets."""
     path = project.state / SEALED
-    entry = {"kind": "file", "path": f"{project.state.name}/{SEALED}"}
-    project = replace(project, secrets={**project.secrets, "source": [entry]})
+    folder = project.state.name
+    own = {
+        "source": [{"kind": "file", "path": f"{folder}/{SEALED}"}],
+        "keyring": f"{folder}/{KEYRING}",
+    }
+    project = replace(project, secrets={**project.secrets, **own})
     settings = SecretsSettings.of(project)
     (source,) = settings.sources
     path.unlink(missing_ok=True)  # whatever key an earlier one was sealed with
-    source.make_key(settings.home)
+    source.make_key(settings.home, settings.sources)
     section, _, field = UNDECLARED.partition(".")
     document = {"redis_url": redis_url, section: {field: secrets.token_urlsafe()}}
-    Encryptor(source.transit(settings.home), source.store(settings.home), source.place).document(
-        source.data_key, json.dumps(document).encode()
-    )
+    with source.transit(settings.home) as transit:
+        encryptor = Encryptor(transit, source.store(settings.home), source.place)
+        encryptor.document(source.data_key, json.dumps(document).encode())
     return project
 
 

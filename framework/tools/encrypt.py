@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -22,7 +21,8 @@ from framework.secrets.formats import Format, Malformed, as_field, parse
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import Source
 from framework.tools.options import LogLevelOption
-from framework.tools.sealed import sealed_source
+from framework.tools.prompt import ask_hidden
+from framework.tools.sealed import printable, sealed_source
 
 STDIN = "-"
 SUFFIXES: Mapping[str, Format] = {
@@ -87,28 +87,49 @@ def encrypt(
         matrix encrypt --fields secrets.yaml --prune
         pass show tide | matrix encrypt --set tide.token
 
-    What somebody else has changed meanwhile is never overwritten. The first time, the local key is
-    made: .matrix/keyring, without which nothing that it sealed can be read.
+    What somebody else has changed meanwhile is never overwritten. What was sealed before layout was
+    changed is removed, since nobody can read it any more. The first time, the local key is made:
+    .matrix/keyring, without which nothing that it sealed can be read.
+
+    \b
+    Exit status:
+        0   it is sealed
+        1   somebody else has changed it meanwhile: look at it, and run this again
+        2   options that do not go together, or none
+        75  the key or the source does not answer now: try again, which is always safe
+        78  FILE, a value, matrix.toml or a right is missing or wrong
     """
     configure_logging(log_level)
     if (file is None) == (one is None):
         raise typer.BadParameter("give a FILE (- for standard input), or --set SECTION.FIELD")
+    if file is None and (prune or written):
+        raise typer.BadParameter(
+            "--prune and --format are about a FILE; --set changes one field and no other"
+        )
+    fields_meant = as_fields or prune or one is not None
     settings = SecretsSettings.of(Project.find(os.environ, Path.cwd()))
-    to = sealed_source(settings, source)
-    if to.layout == "document" and (as_fields or prune or one is not None):
+    to = sealed_source(settings, source, layout="fields" if fields_meant else "document")
+    if to.layout == "document" and fields_meant:
         raise ConfigError(_document_is_whole(to))
+    if to.layout == "document" and written:
+        raise ConfigError(
+            f"{to.name} holds a document, and how that is written says its [[secrets.source]] to "
+            "whoever reads it too: leave --format out, or set format there"
+        )
     settings.shield()
     sealing = Sealing.of_field(one or "") if file is None else Sealing.of_file(file, to, written)
-    key = to.make_key(settings.home)
-    encryptor = Encryptor(to.transit(settings.home), to.store(settings.home), to.place)
-    if to.layout == "fields":
-        change = encryptor.fields(sealing.contents, prune=prune)
-    else:
-        change = encryptor.document(to.data_key, sealing.contents[to.data_key])
-    for line in _told(to, change, sealing, key):
-        typer.echo(line)
+    if key := to.make_key(settings.home, settings.sources):  # said even if the rest fails
+        typer.echo(printable(f"key         {key}"))
+    with to.transit(settings.home) as transit:
+        encryptor = Encryptor(transit, to.writable_store(settings.home), to.place)
+        if to.layout == "fields":
+            change = encryptor.fields(sealing.contents, prune=prune)
+        else:
+            change = encryptor.document(to.data_key, sealing.contents[to.data_key])
+    for line in _told(to, change, sealing):
+        typer.echo(printable(line))
     for warning in change.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        typer.echo(printable(f"warning: {warning}"), err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +138,8 @@ class Sealing:
 
     contents: Mapping[str, bytes] = field(repr=False)
     """By data key."""
-    names: tuple[str, ...]
-    """What it has."""
+    has: str
+    """Names of what it has, as one says them."""
     file: str | None = None
     """Where it lies in plaintext, and stays."""
 
@@ -129,13 +150,17 @@ class Sealing:
         :raises ConfigError: the name is none, or no value was given.
         """
         data_key = data_key_of(*name.split("."))
-        if sys.stdin.isatty():
-            value = getpass(f"{data_key}: ")
-        else:
-            value = as_field(_text(sys.stdin.buffer.read(), "standard input"))
+        is_asked = sys.stdin.isatty()
+        content = ask_hidden(f"{data_key}: ") if is_asked else sys.stdin.buffer.read()
+        if content is None:
+            raise ConfigError(
+                f"{data_key}: more than one line, or too long a one for a terminal: pipe it in. "
+                "Nothing was changed"
+            )
+        value = as_field(_text(content, "what was given"))
         if not value:
             raise ConfigError(f"{data_key}: no value was given, and nothing was changed")
-        return cls({data_key: content_of(value)}, (data_key,))
+        return cls({data_key: content_of(value)}, data_key)
 
     @classmethod
     def of_file(cls, file: str, to: Source, written: Format | None) -> Self:
@@ -144,18 +169,54 @@ class Sealing:
         :raises ConfigError: it cannot be read, or does not say what it should.
         """
         name = "standard input" if file == STDIN else file
-        content = _content(file)
         if to.layout == "document":
-            hint = f"{to.name} takes that: set format of its [[secrets.source]]"
-            document = _parsed(content, name, to.format, to.field, hint)
-            contents, names = {to.data_key: content}, names_of(document)
+            content = _content(file)
+            has = _document(content, name, to)
+            contents: Mapping[str, bytes] = {to.data_key: content}
         else:
-            kind = written or SUFFIXES.get(Path(file).suffix.lower(), "json")
-            contents = fields_of(_parsed(content, name, kind, None, "Give its --format"))
-            names = list(contents)
-        if not names:
+            contents = _fields(file, name, written)
+            has = ", ".join(contents)
+        if not has:
             raise ConfigError(f"{name} has no value to seal, and nothing was changed")
-        return cls(contents, tuple(names), None if file == STDIN else file)
+        return cls(contents, has, None if file == STDIN else file)
+
+
+def _document(content: bytes, name: str, to: Source) -> str:
+    """Names of what a document has, as one says them."""
+    hint = f"{to.name} takes that: set format of its [[secrets.source]]"
+    names, others = names_of(_parsed(_text(content, name), name, to.format, to.field, hint))
+    if others:
+        also = "and " if names else ""
+        names.append(f"{also}{others} with more than letters, digits, _ and - in the name")
+    return ", ".join(names)
+
+
+def _fields(file: str, name: str, written: Format | None) -> Mapping[str, bytes]:
+    """Each field that a file has, by its data key."""
+    kind = written or _format(file)
+    if kind == "text":
+        raise ConfigError(
+            "plain text has no names: give it to matrix encrypt --set SECTION.FIELD, by a pipe. "
+            "Nothing was changed"
+        )
+    document = _parsed(_text(_content(file), name), name, kind, None, "Give the right --format")
+    try:
+        return fields_of(document)
+    except ConfigError as error:
+        problem = str(error)
+    raise ConfigError(f"{name}: {problem}. Nothing was changed")
+
+
+def _format(file: str) -> Format:
+    """How it is written, as its name says."""
+    if file == STDIN:
+        return "json"
+    path = Path(file)
+    if path.suffix.lower() in SUFFIXES:
+        return SUFFIXES[path.suffix.lower()]
+    if path.name.lower() == ".env" or path.name.lower().startswith(".env."):
+        return "env"
+    raise ConfigError(f"cannot tell how {file} is written: give its --format. Nothing was changed")
 
 
 def _content(file: str) -> bytes:
@@ -165,16 +226,20 @@ def _content(file: str) -> bytes:
         return sys.stdin.buffer.read()
     try:
         return durable.read(Path(file))[0]
+    except IsADirectoryError:  # of a pipe too
+        problem = "is not a regular file: name one, or give it on standard input, with -"
     except OSError as error:
-        reason = error.strerror
-    raise ConfigError(f"{file} cannot be read: {reason}. Nothing was changed")
+        problem = f"cannot be read: {error.strerror}"
+    raise ConfigError(f"{file} {problem}. Nothing was changed")
 
 
 def _parsed(
-    content: bytes, name: str, kind: Format, filled: str | None, hint: str
+    text: str, name: str, kind: Format, filled: str | None, hint: str
 ) -> Mapping[str, object]:
+    if not text.strip():
+        return {}
     try:
-        return parse(_text(content, name), kind, field=filled)
+        return parse(text, kind, field=filled)
     except Malformed as malformed:
         problem = str(malformed)
     raise ConfigError(f"{name} {problem}. {hint}, or correct the file. Nothing was changed")
@@ -196,19 +261,19 @@ def _document_is_whole(to: Source) -> str:
     )
 
 
-def _told(to: Source, change: Change, sealing: Sealing, key: str | None) -> Iterator[str]:
+def _told(to: Source, change: Change, sealing: Sealing) -> Iterator[str]:
     """What was done, by name, and what is left to do."""
     if to.layout == "document":
         over = ", over what was there" if change.overwritten else ""
         yield f"sealed      {to.data_key} in {to.name}{over}"
-        yield f"has         {', '.join(sealing.names)}"
+        yield f"has         {sealing.has}"
+        words = ["removed"]
     else:
         yield f"sealed      in {to.name}"
-        for word in ("added", "overwritten", "removed"):
-            if names := getattr(change, word):
-                yield f"{word:<11} {', '.join(names)}"
-    if key is not None:
-        yield f"key         {key}"
+        words = ["added", "overwritten", "removed"]
+    for word in words:
+        if names := getattr(change, word):
+            yield f"{word:<11} {', '.join(names)}"
     if sealing.file is not None:
         yield f"plaintext   {sealing.file} has it still: delete it, or keep it with your passwords"
     yield "next        start again what reads it; matrix read shows what that will get"

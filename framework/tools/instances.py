@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,15 +97,17 @@ def make_instances(
     names = [_name(entry, cls) for entry, cls in served]
     names += [_name(entry, cls) for entry, cls in shown]
     check_unique(names)
+    for service, cls in served:
+        check_init(cls, options_of(service))
+    for page, cls in shown:
+        check_init(cls, options_of(page))
     classes = [cls.config_class for _, cls in (*served, *shown)]
     warn_of_strays(project, os.environ, dict(zip(names, classes, strict=True)))
     # All at once: the secrets of all are then read by one process.
     loaded = load_all(list(zip(classes, names, strict=True)), project=project)
     given = iter(loaded)
-    made = [_made(cls, next(given), name=entry.name) for entry, cls in served]
-    paged = [
-        (_made(cls, next(given), name=entry.name, feeds=entry.feeds), entry) for entry, cls in shown
-    ]
+    made = [_made(cls, next(given), options_of(entry)) for entry, cls in served]
+    paged = [(_made(cls, next(given), options_of(entry)), entry) for entry, cls in shown]
     warn_of_feeds(project, [one.name for one in made], paged)
     return Instances(
         made,
@@ -113,7 +116,34 @@ def make_instances(
     )
 
 
-def _made(cls: type[Any], loaded: Loaded[Config], **options: Any) -> Any:
+def options_of(entry: ServiceEntry | PageEntry) -> dict[str, Any]:
+    """What its class is called with, beside its configuration."""
+    if isinstance(entry, PageEntry):
+        return {"name": entry.name, "feeds": entry.feeds}
+    return {"name": entry.name}
+
+
+def check_init(cls: type[Any], options: Mapping[str, Any]) -> None:
+    """Refuse a class that cannot be called so.
+
+    :raises ConfigError: its ``__init__`` does not take what it is to be given.
+    """
+    names = ("config", *options)
+    try:
+        inspect.signature(cls).bind(**dict.fromkeys(names))
+    except ValueError:  # it has none to look at
+        return
+    except TypeError:
+        *most, last = (f"{name}=" for name in names)
+    else:
+        return
+    raise ConfigError(
+        f"{cls.__name__}: its __init__ must accept {', '.join(most)} and {last} and hand them to "
+        "super().__init__(), and require nothing else"
+    )
+
+
+def _made(cls: type[Any], loaded: Loaded[Config], options: Mapping[str, Any]) -> Any:
     try:
         made = cls(config=loaded.config, **options)
     except MatrixError:

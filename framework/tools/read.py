@@ -25,7 +25,14 @@ from framework.secrets.asked import Found, read_asked
 from framework.secrets.fields import data_key_of
 from framework.secrets.settings import SecretsSettings
 from framework.targets import PAGES, SERVICES, available, resolve
-from framework.tools.instances import PAGE, SERVICE, page_entries, service_entries
+from framework.tools.instances import (
+    PAGE,
+    SERVICE,
+    check_init,
+    options_of,
+    page_entries,
+    service_entries,
+)
 from framework.tools.options import LogLevelOption
 from framework.tools.sealed import printable, sealed_sources
 from framework.tools.warn import warn_of_strays
@@ -41,7 +48,7 @@ def read(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TARGET]...",
+            metavar="TARGET",
             help="A service or a page by its entry point (moon), as module:Class "
             "(tide:TideServer), or by its name in matrix.toml. Default: all that are there.",
         ),
@@ -78,6 +85,7 @@ def read(
     \b
     Exit status:
         0   all of it can be read
+        74  what there is to say cannot be written
         75  the secrets cannot be read now: try again
         78  something is missing, wrong or refused
     """
@@ -125,6 +133,7 @@ def _chosen(project: Project, targets: Sequence[str]) -> list[tuple[type[Any], s
     for entry in entries if targets else _entries(project):
         group, base = (SERVICES, SERVICE) if isinstance(entry, ServiceEntry) else (PAGES, PAGE)
         cls = resolve(entry.use, group, base)
+        check_init(cls, options_of(entry))
         chosen.append((cls, (entry.name or cls.default_name()).lower()))
     return chosen
 
@@ -135,6 +144,8 @@ def _entries(project: Project) -> list[Entry]:
 
 def _meant(project: Project, target: str) -> list[Entry]:
     """The entries that are called so, else what can be used so: a service and a page may both."""
+    if not target:
+        raise ConfigError("a TARGET is empty: name a service or a page (matrix list shows them)")
     asked: list[Entry] = [*service_entries(project, [target]), *page_entries(project, [target])]
     there = [entry for entry in asked if entry in _entries(project)]
     if there:

@@ -22,11 +22,9 @@ from framework.errors import MatrixError
 from framework.process import configure_logging
 from framework.project import Project
 from framework.secrets import rotator
-from framework.secrets.plan import Settings
 from framework.secrets.rotator import Entry, Outcome
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import Home, Source
-from framework.secrets.transit import Transit
 from framework.tools.options import LogLevelOption
 from framework.tools.rotation import Rotation
 from framework.tools.sealed import sealed_sources
@@ -50,7 +48,7 @@ def rotate(
         ),
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask before --recover: for scripts.")
+        bool, typer.Option("--yes", help="With --recover: do not ask, for scripts.")
     ] = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
@@ -82,9 +80,12 @@ def rotate(
         3   there was nothing to do
         4   blocked: see to what is named, another run alone changes nothing
         5   failed: run it again
+        74  what became of it could not be written: see with --dry-run
         78  matrix.toml is wrong, or names nothing that is sealed
     """
     configure_logging(log_level)
+    if yes and not recover:
+        raise typer.BadParameter("it is for --recover: nothing else is asked", param_hint="--yes")
     settings = SecretsSettings.of(Project.find(os.environ, Path.cwd()))
     keys = keys_of(sealed_sources(settings), settings.home)
     ask = recover and not (dry_run or yes)
@@ -97,8 +98,8 @@ def rotate(
     outcomes = set()
     for key in keys:
         if ask:
-            _confirm(_run(key, settings.rotation, dry_run=True, recover=True))
-        rotation = _run(key, settings.rotation, dry_run=dry_run, recover=recover)
+            _confirm(_run(key, settings, dry_run=True, recover=True))
+        rotation = _run(key, settings, dry_run=dry_run, recover=recover)
         outcomes.add(rotation.result.outcome)
         lines = rotation.table(_width()) if sys.stdout.isatty() else rotation.json_lines()
         for line in lines:
@@ -110,7 +111,8 @@ def rotate(
 class Key:
     """One Transit key, and all that it seals."""
 
-    transit: Transit
+    source: Source
+    """One that is sealed with it."""
     inventory: Sequence[Entry]
     names: Mapping[str, str]
     """What matrix.toml calls a Secret, by what its Store calls it."""
@@ -127,28 +129,34 @@ def keys_of(sources: Sequence[Source], home: Home) -> list[Key]:
 def _key(sources: Sequence[Source], home: Home) -> Key:
     entries, names = [], {}
     for source in sources:
-        store = source.store(home)
+        store = source.writable_store(home)
         data_keys = (source.data_key,) if source.layout == "document" else ()
         entries.append(Entry(source.place, store, data_keys))
         names[store.name] = source.name
-    return Key(sources[0].transit(home), entries, names)
+    return Key(sources[0], entries, names)
 
 
-def _run(key: Key, settings: Settings, *, dry_run: bool, recover: bool) -> Rotation:
-    result = rotator.rotate(
-        key.transit,
-        key.inventory,
-        settings=settings,
+def _run(key: Key, settings: SecretsSettings, *, dry_run: bool, recover: bool) -> Rotation:
+    with key.source.transit(settings.home) as transit:
+        result = rotator.rotate(
+            transit,
+            key.inventory,
+            settings=settings.rotation,
+            dry_run=dry_run,
+            recover=recover,
+            pause=lambda: time.sleep(random.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S)),
+        )
+        try:
+            known = transit.read_key()
+        except MatrixError:  # the result says why
+            known = None
+    return Rotation(
+        result,
+        known,
+        settings=settings.rotation,
+        names=key.names,
         dry_run=dry_run,
         recover=recover,
-        pause=lambda: time.sleep(random.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S)),
-    )
-    try:
-        known = key.transit.read_key()
-    except MatrixError:  # the result says why
-        known = None
-    return Rotation(
-        result, known, settings=settings, names=key.names, dry_run=dry_run, recover=recover
     )
 
 

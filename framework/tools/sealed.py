@@ -7,30 +7,37 @@ from difflib import get_close_matches
 
 from framework.errors import ConfigError
 from framework.project import FILE
+from framework.secrets.place import Layout
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import Source
 
 
-def sealed_sources(settings: SecretsSettings) -> Sequence[Source]:
-    """All there are, in order.
+def sealed_sources(settings: SecretsSettings, *, layout: Layout = "document") -> Sequence[Source]:
+    """All there are, in order. ``layout``: of the one that is proposed where there is none.
 
     :raises ConfigError: there is none.
     """
     sealed = [source for source in settings.sources if not source.plain]
     if sealed:
         return sealed
-    raise ConfigError(
-        f"no place for sealed secrets is named yet. Put these lines into {FILE}:\n\n"
-        '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n'
-    )
+    if settings.path is None:
+        where = f", and there is no {FILE} in this folder. Make one with these lines"
+    else:
+        where = f". Put these lines into {settings.path}"
+    lines = '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n'
+    if layout == "fields":
+        lines += 'layout = "fields"\n'
+    raise ConfigError(f"no place for sealed secrets is named yet{where}:\n\n{lines}")
 
 
-def sealed_source(settings: SecretsSettings, named: str | None) -> Source:
-    """The one that is called so, or the only one there is.
+def sealed_source(
+    settings: SecretsSettings, named: str | None, *, layout: Layout = "document"
+) -> Source:
+    """The one that is called so, or the only one there is; ``layout`` as above.
 
     :raises ConfigError: there is none, or which one is meant is not clear.
     """
-    by_name = {source.name: source for source in sealed_sources(settings)}
+    by_name = {source.name: source for source in sealed_sources(settings, layout=layout)}
     there = ", ".join(by_name)
     if named in by_name:
         return by_name[named]

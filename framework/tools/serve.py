@@ -23,7 +23,7 @@ def serve(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TARGET]...",
+            metavar="TARGET",
             help="A service by its entry point (moon), as module:Class (tide:TideServer), or by "
             "its name in matrix.toml. Default: all [[service]] entries there.",
         ),

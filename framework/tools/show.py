@@ -21,7 +21,7 @@ def show(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TARGET]...",
+            metavar="TARGET",
             help="A page by its entry point (moon), as module:Class (tide:TidePage), or by its "
             "name in matrix.toml. Default: all [[page]] entries there.",
         ),

@@ -1,4 +1,5 @@
-"""Run every bench and print its figures. Only a figure that is missing is a failure."""
+"""Run every bench and print its figures. Only a figure that is missing is a failure, and not one
+that this machine lacks the servers for."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import browser, latency, quiet, secrets, start
-from tests.bench.figures import Figure
+from tests.bench import browser, latency, quiet, real, secrets, start
+from tests.bench.figures import Figure, NotMeasured
 
 BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "from publish to frame": latency.publish_to_frame,
@@ -19,15 +20,19 @@ BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "python -m services.moon": start.moon,
     "the secrets, from starting the child to handed over": secrets.handing_over,
     "python -m services.moon, with secrets": secrets.starting,
+    "the secrets, from a real Vault and a real API server": real.reading,
 }
 
 
 def main() -> int:
-    failed = 0
+    failed = missing = 0
     for title, bench in BENCHES.items():
         print(f"\n{title}", flush=True)
         try:
             figures = asyncio.run(bench())
+        except NotMeasured as reason:
+            print(f"  not measured: {reason}")
+            missing += 1
         except Exception:
             traceback.print_exc()
             print("  NO FIGURE")
@@ -35,7 +40,7 @@ def main() -> int:
         else:
             for figure in figures:
                 print(figure, flush=True)
-    print(f"\n{len(BENCHES) - failed} of {len(BENCHES)} benches gave their figures")
+    print(f"\n{len(BENCHES) - failed - missing} of {len(BENCHES)} benches gave their figures")
     return 1 if failed else 0
 
 

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+class NotMeasured(Exception):
+    """What a bench needs and this machine does not have, and what to do about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One number, and what it should be. A target is looked at, never enforced."""
@@ -27,7 +31,11 @@ class Figure:
 
 
 def spread(
-    name: str, samples_ms: Sequence[float], *, p50: float, p99: float | None = None
+    name: str,
+    samples_ms: Sequence[float],
+    *,
+    p50: float | None = None,
+    p99: float | None = None,
 ) -> list[Figure]:
     """Median and 99th percentile of samples in milliseconds, beside their targets."""
     cuts = statistics.quantiles(samples_ms, n=100, method="inclusive")

@@ -1,16 +1,20 @@
-"""What several benches need: a server, a page that shows one number, a sink that takes note."""
+"""What several benches need: a server, a page that shows one number, a sink that takes note,
+secrets to be read."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydantic import create_model
 
 from framework.bus import Bus, Posted, open_bus
 from framework.bustime import to_us
@@ -22,7 +26,21 @@ from framework.feed import Feed
 from framework.panel.show import Show
 from framework.panel.sinks import Remote, Sink
 from framework.panel.status import Status
+from framework.project import Project
+from framework.secrets.encryptor import Encryptor
+from framework.secrets.fields import fields_of
+from framework.secrets.reading import read_documents
+from framework.secrets.settings import SecretsSettings
 from framework.update import Update, Values
+
+TOKENS = {f"token_{number}": "x" * 40 for number in range(10)}
+SECRETS: Mapping[str, object] = {"bench": TOKENS}
+"""A document with ten fields."""
+Tokens = create_model(
+    "Tokens",
+    __base__=Config,
+    **dict.fromkeys(TOKENS, (str, ...)),  # type: ignore[call-overload]
+)
 
 
 class Level(Values):
@@ -65,6 +83,33 @@ def server_url() -> Iterator[str]:
     """A Valkey server of our own."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedServer(Path(folder)) as url:
         yield url
+
+
+def settings_in(folder: Path) -> SecretsSettings:
+    """What ``matrix.toml`` there says."""
+    return SecretsSettings.of(Project.find({"MATRIX_TOML": str(folder / "matrix.toml")}, folder))
+
+
+def seal(settings: SecretsSettings, content: Mapping[str, object]) -> None:
+    """Into the one source, in its layout."""
+    (source,) = settings.sources
+    with source.transit(settings.home) as transit:
+        encryptor = Encryptor(transit, source.store(settings.home), source.place)
+        if source.layout == "fields":
+            encryptor.fields(fields_of(content))
+        else:
+            encryptor.document(source.data_key, json.dumps(content).encode())
+
+
+def read_ms(folder: Path) -> float:
+    """From starting the child to ``SECRETS``, handed over, from the one source there."""
+    settings = settings_in(folder)
+    began = time.perf_counter()
+    (document,) = read_documents(settings, [(Tokens, "bench")])
+    taken_ms = 1e3 * (time.perf_counter() - began)
+    if document.values != SECRETS:
+        raise RuntimeError("the fields did not arrive")
+    return taken_ms
 
 
 @asynccontextmanager

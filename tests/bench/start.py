@@ -6,11 +6,13 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import psutil
 
 from framework.bus import Posted, open_bus
+from framework.secrets.asking import MODULE
 from tests.bench import parts
 from tests.bench.figures import Figure
 
@@ -37,6 +39,28 @@ async def moon() -> list[Figure]:
     figures.append(Figure("of it: configuration, connecting, computing", rest_ms, "ms", None, 0))
     figures.append(Figure("resident memory after it", resident_mb, "MB", 45, 1))
     return figures
+
+
+async def sealed(start_sealed: Callable[[], Awaitable[float]]) -> list[Figure]:
+    """The best of a few starts where redis_url is sealed, which ``start_sealed`` does once, beside
+    the best where it is not; and the memory of the service, and last of the child that reads it."""
+    plain_ms, sealed_ms = [], []
+    for _ in range(RUNS):
+        plain_ms.append((await start())[0])
+        sealed_ms.append(await start_sealed())
+    heights: list[tuple[float, float]] = []
+    watch = asyncio.ensure_future(_watch_heights(heights))
+    await start_sealed()
+    watch.cancel()
+    service_mb, child_mb = max(heights, key=sum)
+    first_ms = min(sealed_ms)
+    return [
+        Figure("start -> first publish, redis_url sealed", first_ms, "ms", None, 0),
+        Figure("of it: reading the secrets", first_ms - min(plain_ms), "ms", None, 0),
+        Figure("memory of both at its height", service_mb + child_mb, "MB", None, 1),
+        Figure("of it: the service", service_mb, "MB", None, 1),
+        Figure("of it: the child", child_mb, "MB", None, 1),
+    ]
 
 
 async def start() -> tuple[float, float]:
@@ -78,6 +102,21 @@ async def start_on(url: str, environ: Mapping[str, str]) -> tuple[float, float]:
         await asyncio.wait({following})
         await bus.close()
     return first_ms, resident_mb
+
+
+async def _watch_heights(heights: list[tuple[float, float]]) -> None:
+    """Note the memory of a service and of its child, as long as there are both."""
+    me = psutil.Process()
+    while True:
+        for service in me.children():
+            with suppress(psutil.Error):
+                if "services.moon" in service.cmdline():
+                    heights += [
+                        (service.memory_info().rss / 2**20, child.memory_info().rss / 2**20)
+                        for child in service.children()
+                        if MODULE in child.cmdline()
+                    ]
+        await asyncio.sleep(0.002)
 
 
 async def _timed(program: str) -> float:

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from framework.errors import BusUnavailable, ConfigError, DefinitionError
-from framework.process import exit_status
+from framework.process import Unwritable, exit_status
+from framework.secrets.store import Conflict, StoreRefused, StoreUnavailable
+from framework.secrets.transit import TransitRefused, TransitUnavailable
 
 PROGRAM = """
 import asyncio
@@ -42,6 +44,12 @@ def raising(error: Exception) -> Coroutine[Any, Any, None]:
     [
         (ConfigError("it is wrong"), 78),
         (BusUnavailable("it is away"), 1),
+        (StoreRefused("it is forbidden"), 78),
+        (TransitRefused("it is damaged"), 78),
+        (Conflict("it is changed"), 1),
+        (StoreUnavailable("it is away"), 75),
+        (TransitUnavailable("it is sealed"), 75),
+        (Unwritable("it is full"), 74),
         (ExceptionGroup("tasks", [ExceptionGroup("more", [ConfigError("it is deep")])]), 78),
     ],
 )

@@ -6,40 +6,67 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from framework.project import Project
-from framework.secrets.filestore import FileStore
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.kubernetes.store import KubernetesStore
+from framework.secrets.local.filestore import FileStore
+from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.store import Store
 from framework.secrets.transit import Transit
+from framework.secrets.vault.transit import open_transit
 from framework.testing.secrets import MemoryStore, MemoryTransit
+from tests.secrets.kubernetes_standin import NAMESPACE, KubernetesStandin
+from tests.secrets.vault_standin import FAMILIES, VaultStandin
 
-TRANSITS: dict[str, Callable[[Path], Transit]] = {
-    "memory": lambda folder: MemoryTransit(),
-    "local": lambda folder: LocalTransit.create(folder / "keyring.json"),
+
+@contextmanager
+def vault(family: str, folder: Path) -> Iterator[Transit]:
+    with (
+        VaultStandin(folder, family=family) as standin,
+        open_transit(standin.settings(), standin.login()) as transit,
+    ):
+        yield transit
+
+
+TRANSITS: dict[str, Callable[[Path], AbstractContextManager[Transit]]] = {
+    "memory": lambda folder: nullcontext(MemoryTransit()),
+    "local": lambda folder: nullcontext(LocalTransit.create(folder / "keyring.json")),
+    **{f"vault {family}": partial(vault, family) for family in FAMILIES},
 }
 """By name, each makes a key of one version."""
 
-STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: MemoryStore(),
-    "file": lambda folder: FileStore(folder / "secrets.sealed"),
+
+@contextmanager
+def kubernetes(folder: Path) -> Iterator[Store]:
+    with KubernetesStandin(folder) as standin, closing(standin.client()) as client:
+        yield KubernetesStore(client, namespace=NAMESPACE, name="matrix-secrets")
+
+
+STORES: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {
+    "memory": lambda folder: nullcontext(MemoryStore()),
+    "file": lambda folder: nullcontext(FileStore(folder / "secrets.sealed")),
+    "kubernetes": kubernetes,
 }
 """By name, each makes a store with no Secret in it."""
 
 
 @pytest.fixture(params=TRANSITS)
-def transit(request: pytest.FixtureRequest, tmp_path: Path) -> Transit:
-    return TRANSITS[request.param](tmp_path)
+def transit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transit]:
+    with TRANSITS[request.param](tmp_path) as transit:
+        yield transit
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return STORES[request.param](tmp_path)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with STORES[request.param](tmp_path) as store:
+        yield store
 
 
 class Folder:

@@ -17,13 +17,14 @@ from pathlib import Path
 
 from framework.errors import MatrixError
 from framework.secrets.encryptor import Encryptor
-from framework.secrets.filestore import FileStore
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.local.filestore import FileStore
+from framework.secrets.local.keyring import LocalTransit
+from framework.secrets.local.source import FileSource
 from framework.secrets.plan import Settings
 from framework.secrets.prune import Tree
 from framework.secrets.reader import read
 from framework.secrets.rotator import Entry, Outcome, rotate
-from framework.secrets.source import FileSource, Home
+from framework.secrets.source import Home
 from framework.secrets.transit import version_of
 from tests.secrets.steps import Write, fill, in_child, kill, outcome, stop, sweep
 

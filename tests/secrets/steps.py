@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import MatrixError
-from framework.secrets.filestore import FileStore
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.local.filestore import FileStore
+from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.store import Conflict, Stored
 from framework.secrets.transit import Sealed
 

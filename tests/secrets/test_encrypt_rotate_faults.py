@@ -17,12 +17,13 @@ import pytest
 
 from framework.errors import ConfigError, SecretsUnavailable
 from framework.secrets.encryptor import Encryptor
-from framework.secrets.filestore import FileStore
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.local.filestore import FileStore
+from framework.secrets.local.keyring import LocalTransit
+from framework.secrets.local.source import FileSource
 from framework.secrets.prune import Tree
 from framework.secrets.reader import read
 from framework.secrets.rotator import Entry, Outcome, rotate
-from framework.secrets.source import FileSource, Home
+from framework.secrets.source import Home
 from framework.secrets.store import StoreRefused
 
 ROOT = Path(__file__).parents[2]

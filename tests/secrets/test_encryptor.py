@@ -15,13 +15,12 @@ from framework.secrets.encryptor import (
     HEADROOM,
     LAST_APPLIED,
     MAX_BYTES,
-    SEALED_FOR,
     Change,
     Encryptor,
     Overtaken,
     edit_annotation,
 )
-from framework.secrets.place import SecretPlace
+from framework.secrets.place import SEALED_FOR, SecretPlace
 from framework.secrets.rotator import Entry, rotate
 from framework.secrets.store import Conflict, Stored, StoreRefused, StoreUnavailable
 from framework.secrets.transit import Sealed, TransitRefused, TransitUnavailable, version_of
@@ -142,6 +141,33 @@ def test_who_else_writes_is_said(store: MemoryStore, parts: Encryptor) -> None:
     store.stored = Stored("1", {}, {}, "Argo CD")
     (warning,) = parts.fields({"latitude": b"1"}).warnings
     assert warning.startswith("Argo CD writes Secret home/matrix-parts too")
+
+
+def test_what_was_sealed_for_the_other_layout_is_removed_and_nothing_else(
+    transit: MemoryTransit, store: MemoryStore
+) -> None:
+    whole = SecretPlace("document", PARTS.cluster, PARTS.namespace, PARTS.secret)
+    Encryptor(transit, store, whole).document("secrets.json", b"{}")
+    store.stored = replace(held(store), data={**held(store).data, "note": "by hand"})
+    change = Encryptor(transit, store, PARTS).fields({"latitude": b"1", "tide.token": b"2"})
+    assert (change.added, change.removed) == (("latitude", "tide.token"), ("secrets.json",))
+    assert len(change.warnings) == 1
+    assert 'cannot be read with layout = "fields"' in change.warnings[0]
+    assert set(held(store).data) == {"latitude", "tide.token", "note"}
+    assert edit_annotation("secrets.json") not in held(store).annotations
+    assert Encryptor(transit, store, PARTS).fields({"latitude": b"3"}).removed == ()
+    change = Encryptor(transit, store, whole).document("secrets.json", b"{}")
+    assert (change.added, change.removed) == (("secrets.json",), ("latitude", "tide.token"))
+    assert set(held(store).data) == {"secrets.json", "note"}
+
+
+@pytest.mark.parametrize("title", ["", "fields/prod/away/else", "nonsense/prod/home/matrix-parts"])
+def test_what_is_not_known_to_be_of_the_other_layout_stays(
+    store: MemoryStore, parts: Encryptor, title: str
+) -> None:
+    parts.fields({"latitude": b"1"})
+    store.stored = replace(held(store), annotations={SEALED_FOR: title})
+    assert parts.fields({"tide.token": b"2"}) == Change(("tide.token",), (), ())
 
 
 def test_a_layout_that_is_not_the_places_is_refused(

@@ -72,4 +72,4 @@ def test_a_document_that_is_not_all_fields_is_refused(
 
 def test_what_is_no_name_is_not_shown() -> None:
     document = json.loads('{"tide": {"token": 1, "s3cr3t value": 2}, "a b": 1, "units": "metric"}')
-    assert names_of(document) == ["tide.token", "units"]
+    assert names_of(document) == (["tide.token", "units"], 2)

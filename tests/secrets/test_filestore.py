@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.secrets.filestore import FileStore
+from framework.secrets.local.filestore import FileStore
 from framework.secrets.store import Conflict, Stored, StoreRefused
 
 DATA = {"tide.token": "vault:v1:BBBB", "secrets.json": "vault:v1:AAAA"}

@@ -87,6 +87,10 @@ line 2"
     }
 
 
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert parse('{"a": "\\ud83c\\udf0a"}', "json") == {"a": "\U0001f30a"}
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_text_fills_one_field(end: str) -> None:
     assert parse(f"a\nb{end}", "text", field="tide.token") == {"tide": {"token": "a\nb"}}
@@ -104,6 +108,9 @@ def test_text_fills_one_field(end: str) -> None:
         ("json", '["a"]', "must be a mapping of names to values"),
         ("json", '{"a": ' + "[" * 100_000, "is nested too deeply to be read"),
         ("json", '{"a": ' + "1" * 5000 + "}", "holds a number that is too long to be read"),
+        ("json", '{"a": ["\\ud800"]}', "holds half of a surrogate pair (\\ud800 to \\udfff)"),
+        ("json", '{"a": {"\\udfff": 1}}', "holds half of a surrogate pair"),
+        ("yaml", 'a: "\\ud800"', "holds half of a surrogate pair"),
         ("yaml", "a: 1\nb: &x 2", "has an anchor or an alias, at line 2, column 4; write"),
         ("yaml", "a: *x", "has an anchor or an alias, at line 1, column 4; write"),
         ("yaml", "a: !!int '1'", "has a tag, at line 1, column 4; JSON's types are all there are"),

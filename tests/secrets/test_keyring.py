@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.secrets.keyring import Keyring, KeyVersion, LocalTransit
+from framework.secrets.local.keyring import Keyring, KeyringExists, KeyVersion, LocalTransit
+from framework.secrets.local.source import FileSource
+from framework.secrets.source import Home
 from framework.secrets.transit import Sealed, TooOld, TransitRefused, TransitUnavailable, Unreadable
 
 T0 = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -126,9 +128,36 @@ def test_one_that_exists_is_never_made_again(tmp_path: Path) -> None:
     path = tmp_path / "keyring.json"
     for content in (b"", b"damaged"):
         path.write_bytes(content)
-        with pytest.raises(TransitRefused, match=r"there is a keyring .* already"):
+        with pytest.raises(KeyringExists, match=r"there is a keyring .* already"):
             LocalTransit.create(path)
         assert path.read_bytes() == content
+
+
+def test_whether_there_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    assert not LocalTransit(path).exists()
+    path.write_bytes(b"damaged")
+    assert LocalTransit(path).exists()
+    assert not LocalTransit(path / "under-a-file").exists()
+    with pytest.raises(TransitRefused, match="cannot be read: File name too long") as caught:
+        LocalTransit(tmp_path / ("x" * 300)).exists()
+    assert caught.value.__context__ is None
+
+
+def test_who_is_overtaken_in_making_the_first_one_uses_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = FileSource(path="a.sealed")
+    home = Home(str(tmp_path), str(tmp_path / ".matrix" / "keyring"))
+    create = LocalTransit.create
+
+    def overtaken(path: Path) -> LocalTransit:
+        create(path)
+        return create(path)
+
+    monkeypatch.setattr(LocalTransit, "create", overtaken)
+    assert source.make_key(home, [source]) is None
+    assert LocalTransit(Path(home.keyring)).read_key().latest == 1
 
 
 def test_what_others_do_is_seen_at_once(tmp_path: Path) -> None:

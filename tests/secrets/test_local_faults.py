@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from framework import durable
-from framework.secrets.filestore import FileStore
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.local.filestore import FileStore
+from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.store import Conflict, StoreUnavailable
 from framework.secrets.transit import Sealed, TransitUnavailable
 
@@ -33,7 +33,7 @@ WRITES = {
     "replace": ["old", "new"],
 }
 """What is there before, after one write, and after another one, if that is something else."""
-EXISTS = ("TransitRefused: there is a keyring", "Conflict: ")
+EXISTS = ("KeyringExists: there is a keyring", "Conflict: ")
 
 
 def start(mode: str, what: object, path: Path) -> subprocess.Popen[str]:

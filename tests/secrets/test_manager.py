@@ -4,6 +4,7 @@ gets: a value from another place, or one that nobody sealed."""
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from framework.process import exit_status
 from framework.project import Project
 from framework.secrets import SecretManager, asking, hardening, reading, settings
 from framework.secrets.asking import Failure
+from framework.secrets.child import LIFETIME_S
 from framework.secrets.reading import patiently, wait_s
 from framework.server import ServerBase
 from framework.tools.instances import make_instances
@@ -73,9 +75,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What children are asked."""
     requests: list[dict[str, Any]] = []
 
-    def ask(request: dict[str, Any]) -> Any:
+    def ask(request: dict[str, Any], **options: Any) -> Any:
         requests.append(request)
-        return asking.ask(request)
+        return asking.ask(request, **options)
 
     monkeypatch.setattr(reading, "ask", ask)
     return requests
@@ -301,8 +303,35 @@ def test_what_is_not_there(folder: Any) -> None:
     folder.seal("secrets.sealed", {})
     message = refused(folder.sources(f'{SEALED}\ndata_key = "other"'))
     assert "secrets.sealed has no data key other; it has secrets.json" in message
+    sealed = folder.store_of("secrets.sealed").read().data["secrets.json"]
+    folder.store("secrets.sealed", {"x\x1b[2Jy": sealed, "z": sealed})
+    assert r"; it has 'x\x1b[2Jy', z. Set data_key" in refused(folder.sources(SEALED))
+    folder.seal("secrets.sealed", {})
     (folder.path / ".matrix" / "keyring").unlink()
     assert "there is no keyring" in refused(folder.sources(SEALED))
+
+
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        (SEALED, "change it in the document and seal that again: matrix encrypt FILE"),
+        (FIELDS, "seal it again: matrix encrypt --set tide.server"),
+        (PLAIN, "correct it in plain.json"),
+    ],
+)
+def test_what_is_wrong_is_set_right_where_it_is(folder: Any, source: str, remedy: str) -> None:
+    """Not in matrix.toml, which counts less."""
+    server = {"host": ["MARKER"]}
+    folder.seal("secrets.sealed", {"tide": {"server": server}})
+    folder.seal_fields("fields.sealed", {"tide.server": json.dumps(server)})
+    folder.write("plain.json", json.dumps({"tide": {"server": server}}))
+    config = "[config.tide.server]\nhost = 'of no use'\n"
+    said = refused(folder.sources(source, config=config))
+    where = source.partition('"')[2].partition('"')[0]
+    assert said == (
+        "TideConfig [tide] server.host (str): must be text, in quotes, from tide.server.host in "
+        f"{where}; {remedy}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -325,15 +354,42 @@ def test_a_name_that_nobody_declared_is_said(folder: Any, caplog: pytest.LogCapt
     folder.seal("secrets.sealed", {"tide": {"tokne": "x"}, "moon": {"x": "x"}})
     read(folder.sources(SEALED))
     assert caplog.messages == [
-        "secrets.sealed has tide.tokne, which nobody declared: did you mean token?"
+        "secrets.sealed has tide.tokne (did you mean token?), which nobody declared"
     ]
     caplog.clear()
     fields = {"tide.zzz": "x", "tide.server.host": "x", "moon.x": "x", "zzz": "x"}
     folder.seal_fields("fields.sealed", fields)
     read(folder.sources(FIELDS))
-    of_a_model, said = caplog.messages
-    assert said.startswith("fields.sealed has tide.zzz, which nobody declared: there are redis_url")
-    assert of_a_model.endswith("tide.server.host, which nobody declared: did you mean server?")
+    (said,) = caplog.messages
+    assert said == (
+        "fields.sealed has tide.server.host (did you mean server?), tide.zzz, which nobody "
+        "declared; tide takes redis_url, timezone, units, station, token, server, tags"
+    )
+
+
+def test_what_is_misspelt_at_the_top_level_is_said(
+    folder: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.seal("secrets.sealed", {"timezon": "x", "tidee": {"token": "x"}, "moon": {}})
+    folder.seal_fields("fields.sealed", {"redis_ur": "x", "zzz": "x"})
+    read(folder.sources(SEALED, FIELDS))
+    assert caplog.messages == [
+        "timezon in secrets.sealed is read by no instance here: did you mean timezone?",
+        "tidee in secrets.sealed belongs to no instance here: did you mean tide?",
+        "redis_ur in fields.sealed is read by no instance here: did you mean redis_url?",
+    ]
+    caplog.clear()
+    folder.seal_fields("fields.sealed", {"tide.token": "x"})
+    read(folder.sources(SEALED, FIELDS))
+    assert not any("tidee" in message for message in caplog.messages)
+
+
+def test_a_class_that_is_none(folder: Any) -> None:
+    manager = SecretManager(folder.sources(SEALED))
+    nones: tuple[Any, ...] = (dict, BaseModel, TideConfig())
+    for cls, name in zip(nones, ("dict", "BaseModel", "TideConfig"), strict=True):
+        with pytest.raises(TypeError, match=f"{name} must be a subclass of Config"):
+            manager.read(cls, name="x")
 
 
 # ----------------------------------------------------------------------------- how long it is tried
@@ -355,7 +411,10 @@ def in_time(
     """What comes of it, when the attempt with a number from 0 has that answer."""
     clock = Clock()
     outcome = patiently(
-        lambda: answers(len(clock.slept)), patience_s, clock=lambda: clock.now_s, sleep=clock.sleep
+        lambda _: answers(len(clock.slept)),
+        patience_s,
+        clock=lambda: clock.now_s,
+        sleep=clock.sleep,
     )
     return outcome, clock
 
@@ -378,6 +437,25 @@ def test_the_patience_ends_in_one_sentence() -> None:
     assert len(clock.slept) < 20
 
 
+def test_an_attempt_takes_no_longer_than_is_left_of_the_patience() -> None:
+    limits: list[float] = []
+    clock = Clock()
+
+    def hang(limit_s: float) -> Failure:
+        limits.append(limit_s)
+        clock.now_s += limit_s
+        return AWAY
+
+    patiently(hang, 50.0, clock=lambda: clock.now_s, sleep=clock.sleep)
+    first, second = limits
+    assert first == LIFETIME_S
+    assert second == pytest.approx(50 - LIFETIME_S - clock.slept[0])
+    assert clock.now_s == 50
+    limits.clear()
+    patiently(hang, 0.0, clock=lambda: clock.now_s, sleep=clock.sleep)
+    assert limits == [reading.LEAST_LIMIT_S]
+
+
 def test_what_refuses_is_not_asked_again() -> None:
     outcome, clock = in_time(lambda _: Failure("refused", "no such role"))
     assert isinstance(outcome, ConfigError)
@@ -395,11 +473,16 @@ def test_a_ciphertext_that_was_retired_is_read_again(
     folder.seal("secrets.sealed", {"tide": {"token": "t"}})
     folder.transit.rotate()
     folder.transit.set_min_decryption_version(2)
-    with pytest.raises(SecretsUnavailable, match="retired"):
+    with pytest.raises(SecretsUnavailable) as caught:
         read(folder.sources(SEALED))
+    assert str(caught.value) == (
+        "the secrets could not be read within 0 s: secrets.json in secrets.sealed is an old copy: "
+        "its key version 1 was retired. Put the newer copy back, seal the value again, or run "
+        "matrix rotate --recover"
+    )
 
-    def ask_and_rewrap(request: Any) -> Any:
-        answer = asking.ask(request)
+    def ask_and_rewrap(request: Any, **options: Any) -> Any:
+        answer = asking.ask(request, **options)
         folder.transit.set_min_decryption_version(1)
         return answer
 
@@ -417,7 +500,7 @@ def test_a_child_that_does_not_answer_is_one_sentence(
         read(project)
     assert str(caught.value) == (
         "the secrets could not be read within 0 s: the process that reads them ended with status 0 "
-        "and without an answer"
+        "and without an answer: see with matrix read whether it always does"
     )
 
 
@@ -476,7 +559,7 @@ def test_a_service_is_hardened_before_it_holds_a_secret_and_before_its_heavy_imp
         "from framework.secrets import reading\n"
         "from framework.secrets.hardening import is_dumpable\n"
         "ask = reading.ask\n"
-        "reading.ask = lambda request: (print(is_dumpable()), ask(request))[1]\n"
+        "reading.ask = lambda request, **o: (print(is_dumpable()), ask(request, **o))[1]\n"
         "tide.TideServer()\n"
         "print(is_dumpable(), resource.getrlimit(resource.RLIMIT_CORE))\n"
         "print(*{'redis', 'httpx2', 'hvac', 'kubernetes', 'cryptography'} & set(sys.modules))\n"

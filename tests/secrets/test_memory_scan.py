@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import pytest
 
+from tests.secrets.scanning import counts, living
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 CLASSES = """
-import sys
 from pydantic import BaseModel, SecretStr
 from framework import Config, ServerBase, Values
 
@@ -49,9 +46,9 @@ NAIVE = """
 import gc, json
 from pathlib import Path
 from framework.secrets.hardening import harden
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.place import SecretPlace
-from framework.secrets.filestore import FileStore
+from framework.secrets.local.filestore import FileStore
 from framework.secrets.transit import Sealed
 
 harden()
@@ -64,75 +61,6 @@ service = TideServer(config=TideConfig(pin="x", **declared))
 del text, plaintext, document, declared
 gc.collect()
 """
-SCANNED = """
-from framework.secrets import hardening
-print(hardening.is_dumpable(), flush=True)
-# So that a user who is not root may scan it too.
-hardening._prctl(hardening.PR_SET_DUMPABLE, 1)
-print("ready", flush=True)
-sys.stdin.read()
-assert service.config.token
-"""
-
-
-@contextmanager
-def living(folder: Any, code: str) -> Iterator[int]:
-    """The process id of a service that is configured and alive."""
-    folder.write("service.py", CLASSES + code + SCANNED)
-    with subprocess.Popen(
-        [sys.executable, "service.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            # Nobody could look into it, until it let us.
-            assert [process.stdout.readline() for _ in range(2)] == ["False\n", "ready\n"]
-            yield process.pid
-            process.stdin.close()
-            assert process.wait(20) == 0
-        finally:
-            process.kill()
-
-
-def memory(pid: int) -> Iterator[bytes]:
-    """Every mapping that can be read."""
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as file:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            found = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
-            if not found or line.endswith(("[vvar]", "[vvar_vclock]", "[vsyscall]")):
-                continue
-            start, end = int(found[1], 16), int(found[2], 16)
-            file.seek(start)
-            parts = []
-            while start < end and (part := file.read(end - start)):
-                parts.append(part)
-                start += len(part)
-            yield b"".join(parts)
-
-
-def forms(secret: bytes) -> list[bytes]:
-    """How it may lie in memory."""
-    found = [secret, secret.hex().encode(), secret.hex().upper().encode()]
-    try:
-        text = secret.decode("ascii")
-    except UnicodeDecodeError:
-        pass
-    else:
-        found += [text.encode("utf-16-le"), text.encode("utf-32-le")]
-    for before in range(3):
-        # In base64 the first and last characters depend on what stands around it.
-        for encoded in (base64.b64encode, base64.urlsafe_b64encode):
-            found.append(encoded(bytes(before) + secret)[4:-4])
-    return found
-
-
-def counts(pid: int, secrets: dict[str, bytes]) -> dict[str, int]:
-    wanted = {name: forms(secret) for name, secret in secrets.items()}
-    total = dict.fromkeys(secrets, 0)
-    for region in memory(pid):
-        for name, patterns in wanted.items():
-            total[name] += sum(region.count(pattern) for pattern in patterns)
-    return total
 
 
 @pytest.fixture
@@ -180,7 +108,7 @@ def test_a_service_holds_what_it_declares_and_nothing_else(
     folder: Any, sealed: tuple[dict[str, bytes], dict[str, bytes]]
 ) -> None:
     declared, others = sealed
-    with living(folder, EMBEDDED) as pid:
+    with living(CLASSES + EMBEDDED) as pid:
         found = counts(pid, declared | others)
     assert {name for name in declared if not found[name]} == set()
     assert {name: found[name] for name in others if found[name]} == {}
@@ -190,7 +118,7 @@ def test_the_scan_finds_what_a_service_that_reads_by_itself_has_left(
     folder: Any, sealed: tuple[dict[str, bytes], dict[str, bytes]]
 ) -> None:
     _, others = sealed
-    with living(folder, NAIVE) as pid:
+    with living(CLASSES + NAIVE) as pid:
         found = counts(pid, others)
     assert found["in another section"] > 0
     assert found["at the top level"] > 0

@@ -75,8 +75,13 @@ def check(
         assert made.nothing
         return
 
-    # Rotated when the newest is older than 20 h, however much is in the way.
-    assert made.rotate == (not recover and hours_old[newest] > 20)
+    # Rotated when the newest is older than 20 h, however much is in the way, but not all.
+    readable = [
+        found
+        for found in stored
+        if found.fault is None and (recover or (found.version or 0) >= allowed)
+    ]
+    assert made.rotate == (bool(readable) and not recover and hours_old[newest] > 20)
 
     # Rewrapped is all that is below the newest that there will be, but for what cannot be read.
     for found in inventory:

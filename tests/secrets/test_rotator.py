@@ -188,7 +188,7 @@ def no_such_data_key(house: House) -> str:
 
 def plaintext(house: House) -> str:
     house.home.stored = Stored("plain", {"secrets.json": '{"token": "in clear"}'})
-    return "not a ciphertext"
+    return "not a ciphertext (vault:vN:...): seal it with matrix encrypt"
 
 
 def no_right(house: House) -> str:
@@ -213,6 +213,18 @@ def test_what_is_missing_or_unreadable_blocks_by_name_and_the_rest_is_rewrapped(
     assert "in clear" not in repr(result)
     assert versions(house.parts) == {3}
     assert house.transit.keyring.min_decryption_version == 1
+
+
+@pytest.mark.parametrize("damage", [no_such_secret, plaintext, no_right])
+def test_no_version_is_made_while_nothing_can_be_read(
+    house: House, damage: Callable[[House], str]
+) -> None:
+    damage(house)
+    del house.entries[1]
+    for _ in range(3):
+        result = house.rotate(settings=Settings(min_age=timedelta(0)))
+        assert (result.outcome, result.rotated) == (Outcome.BLOCKED, False)
+    assert house.transit.keyring.known.latest == 1
 
 
 def test_what_is_away_fails_and_keeps_the_floor(house: House) -> None:

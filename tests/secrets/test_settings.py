@@ -11,9 +11,11 @@ import pytest
 from framework.errors import ConfigError
 from framework.project import Project
 from framework.secrets import plan
+from framework.secrets.kinds import KINDS
+from framework.secrets.local.source import FileSource
 from framework.secrets.place import SecretPlace
 from framework.secrets.settings import SecretsSettings
-from framework.secrets.source import KINDS, FileSource
+from framework.secrets.store import StoreRefused
 
 
 def settings(folder: Path, text: str) -> SecretsSettings:
@@ -28,8 +30,16 @@ def problems(folder: Path, text: str) -> list[str]:
     return [line.removeprefix(f"{folder}/") for line in str(caught.value).splitlines()]
 
 
+T = 'path = "t"'
+
+
 def source(*lines: str, kind: str = 'kind = "file"', path: str = 'path = "s"') -> str:
     return "\n".join(["[[secrets.source]]", kind, path, *lines])
+
+
+KUBERNETES = source(
+    "secret = 'x'", "namespace = 'home'", "cluster = 'prod'", kind="kind = 'kubernetes'", path=""
+)
 
 
 def test_without_a_word_there_is_no_source(tmp_path: Path) -> None:
@@ -53,7 +63,7 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
         retire = true
         {source('data_key = "all.yaml"', 'format = "yaml"')}
         {source('layout = "fields"', path='path = "sub/fields.sealed"')}
-        {source('format = "text"', 'field = "tide.token"', "plain = true", "secrets = true")}
+        {source('format = "text"', 'field = "t.x"', "plain = true", "secrets = true", path=T)}
         """,
     )
     assert (found.patience_s, found.profilers) == (5.0, True)
@@ -64,7 +74,7 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
     assert found.sources == (
         FileSource(path="s", data_key="all.yaml", format="yaml"),
         FileSource(path="sub/fields.sealed", layout="fields"),
-        FileSource(path="s", format="text", field="tide.token", plain=True, secrets=True),
+        FileSource(path="t", format="text", field="t.x", plain=True, secrets=True),
     )
     assert found.sources[1].place == SecretPlace("fields", "local", "local", "fields")
 
@@ -102,16 +112,36 @@ def test_a_source_travels_as_it_is(tmp_path: Path) -> None:
             "nothing is called secrets.rotate.grace; did you mean grace_hours?",
         ),
         ("[secrets]\nrotate = 24", "secrets.rotate must be a table"),
-        ("[secrets.source]\npath = 'x'", "secrets.source must be written as [[source]]"),
+        ("[secrets.source]\npath = 'x'", "secrets.source must be written as [[secrets.source]]"),
         ("[secrets]\nsource = ['x']", "secrets.source 1 must be a table"),
-        (source(kind=""), "secrets.source 1.kind must be one of file"),
-        (source(kind="kind = 'flie'"), "secrets.source 1.kind must be one of file"),
-        (source(kind="kind = [1]"), "secrets.source 1.kind must be one of file"),
+        (source(kind=""), "secrets.source 1.kind must be one of file, kubernetes"),
+        (source(kind="kind = 'flie'"), "secrets.source 1.kind must be one of file, kubernetes"),
+        (source(kind="kind = [1]"), "secrets.source 1.kind must be one of file, kubernetes"),
         (source(path=""), "secrets.source 1.path is missing"),
         (source(path="path = 5"), "secrets.source 1.path must be text, in quotes"),
         (source(path="path = ''"), "secrets.source 1.path must name a file"),
         (source("plian = true"), "nothing is called secrets.source 1.plian; did you mean plain?"),
         (source("plain = 'x'"), "secrets.source 1.plain must be true or false"),
+        (source("plain = 'yes'"), "secrets.source 1.plain must be true or false"),
+        (source("plain = true", "secrets = 1"), "secrets.source 1.secrets must be true or false"),
+        (source(path='path = "x\\u0000y"'), "secrets.source 1.path must name a file"),
+        ('[secrets]\nkeyring = "x\\u0000y"', "secrets.keyring is not valid"),
+        (
+            source() + "\n" + source("plain = true", path="path = './a/../s'"),
+            "secrets.source 1 (s) and secrets.source 2 (./a/../s) are one file: "
+            "remove one of the two",
+        ),
+        (
+            source() + "\n" + source(path=T) + "\n" + source(path="path = 'sub/s.sealed'"),
+            "secrets.source 1 (s) and secrets.source 3 (sub/s.sealed) are sealed for one place, "
+            "which is the name of the file without folder and suffix, so that one can be put "
+            "where the other was: call them by two names",
+        ),
+        (
+            KUBERNETES + "\n" + KUBERNETES + "\nlayout = 'fields'",
+            "secrets.source 1 (Secret home/x) and secrets.source 2 (Secret home/x) are one "
+            "Secret: remove one, or make it two",
+        ),
         (
             source("layout = 'flat'"),
             "secrets.source 1.layout must be 'document' or 'fields'",
@@ -164,3 +194,42 @@ def test_what_cannot_be(tmp_path: Path, text: str, said: str) -> None:
 def test_all_problems_at_once(tmp_path: Path) -> None:
     text = source(path="") + "\n" + source("plian = true", "fromat = 'json'")
     assert len(problems(tmp_path, text)) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        source("layout = 'fields'", path="path = 'sub/s.sealed'"),
+        source("plain = true", path="path = 's.json'"),
+    ],
+)
+def test_one_name_twice_where_one_cannot_be_put_for_the_other(tmp_path: Path, other: str) -> None:
+    assert len(settings(tmp_path, source() + "\n" + other).sources) == 2
+
+
+def test_parts_of_one_plain_object_of_kubernetes(tmp_path: Path) -> None:
+    plain = KUBERNETES.replace("cluster = 'prod'", "plain = true")
+    both = f"{plain}\ndata_key = 'a'\n{plain}\ndata_key = 'b'"
+    assert len(settings(tmp_path, both).sources) == 2
+
+
+def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("s")
+    (problem,) = problems(tmp_path, source() + "\n" + source(path="path = 'link'"))
+    assert "secrets.source 1 (s) and secrets.source 2 (link) are one file" in problem
+
+
+def test_a_plain_file_that_is_not_there_is_to_be_written(tmp_path: Path) -> None:
+    found = settings(tmp_path, source("plain = true"))
+    with pytest.raises(StoreRefused) as caught:
+        found.sources[0].plain_content(found.home)
+    assert str(caught.value) == "s is not there: write it, or correct its [[secrets.source]]"
+    assert caught.value.__context__ is None
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    text = "[secrets]\nkeyring = '~/k'\n" + source(path="path = '~/s.sealed'")
+    found = settings(tmp_path, text + "\n" + source(path="path = '~of-nobody-at-all/t'"))
+    assert found.home.keyring == "/home/me/k"
+    assert [each.name for each in found.sources] == ["/home/me/s.sealed", "~of-nobody-at-all/t"]

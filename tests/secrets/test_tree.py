@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NewType
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, NewType, NotRequired, Required
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +20,7 @@ from pydantic import (
     AliasChoices,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     Json,
@@ -30,13 +31,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypeAliasType, TypedDict
 
 from framework.config import Config, Place
 from framework.config.loading import load
 from framework.config.sources import Document, Sources
 from framework.errors import ConfigError
-from framework.secrets.prune import Tree, prune, strangers
+from framework.secrets.prune import Tree, prune
 from framework.secrets.tree import tree_of
 
 ALL: dict[str, Any] = {"all": True}
@@ -89,9 +91,58 @@ class Odd(Enum):
 @dataclass
 class Row:
     a: str
+    kind: ClassVar[str] = "row"
 
 
 class Typed(TypedDict):
+    a: Required[str]
+    b: NotRequired[Annotated[list[Row], Field(max_length=2)]]
+
+
+class Pair(NamedTuple):
+    a: str
+    b: Row | None = None
+
+
+@dataclass
+class Renamed:
+    a: Annotated[str, Field(alias="x")]
+
+
+class RenamedInTyped(TypedDict):
+    a: NotRequired[Annotated[str, Field(validation_alias="x")]]
+
+
+@dataclass
+class Default:
+    a: str = Field(default="", alias="x")
+
+
+@dataclass
+class Validated:
+    a: str = ""
+
+    @field_validator("a", mode="before")
+    @classmethod
+    def look(cls, value: Any) -> str:
+        return str(value)
+
+
+@pydantic_dataclass
+class OfPydantic:
+    a: str = ""
+
+
+class Configured(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]  # as pydantic has it
+    a: str
+
+
+class OfConfigured(Configured):
+    b: str
+
+
+class More(TypedDict, extra_items=str):  # type: ignore[call-arg]  # newer than mypy
     a: str
 
 
@@ -115,7 +166,10 @@ def node(annotation: Any) -> dict[str, Any]:
 
 
 SERVER = {"fields": {"host": {}, "port": {}, "password": {}}, "strict": False}
-STRICT = {"fields": {"a": {}, "b": {"items": {}}}, "strict": True}
+STRICT: dict[str, Any] = {"fields": {"a": {}, "b": {"items": {}}}, "strict": True}
+ROW = {"fields": {"a": {}}, "strict": True}
+TYPED = {"fields": {"a": {}, "b": {"items": ROW}}, "strict": True}
+PAIR = {"fields": {"a": {}, "b": ROW}, "strict": True}
 
 
 @pytest.mark.parametrize(
@@ -160,8 +214,19 @@ STRICT = {"fields": {"a": {}, "b": {"items": {}}}, "strict": True}
         (list, ALL),
         (dict, ALL),
         (OrderedDict[str, str], ALL),
-        (Row, ALL),
-        (Typed, ALL),
+        (Row, ROW),
+        (Typed, TYPED),
+        (Pair, {**PAIR, "items": {"fields": {"a": {}}, "strict": True}}),
+        (dict[str, list[Row]], {"values": {"items": ROW}}),
+        (Row | Strict, {**STRICT, "fields": {**STRICT["fields"], "b": {"items": {}}}}),
+        (Renamed, ALL),
+        (RenamedInTyped, ALL),
+        (Default, ALL),
+        (Validated, ALL),
+        (OfPydantic, ALL),
+        (Configured, ALL),
+        (OfConfigured, ALL),
+        pytest.param(More, ALL, marks=pytest.mark.filterwarnings("ignore:TypedDict class")),
         (Lines, ALL),
         (Looking, ALL),
         (Own, ALL),
@@ -205,6 +270,20 @@ def test_whatever_a_validator_of_the_class_may_look_at_is_kept() -> None:
 
     own = tree_of([(OneField, "x"), (Whole, "y")]).own
     assert (own["x"]["a"], own["x"]["b"], own["y"]["a"]) == (ALL, {}, ALL)
+
+
+def test_a_generator_of_aliases_renames_what_is_in_a_dataclass_too() -> None:
+    class Camel(Config, alias_generator=str.upper):
+        row: Row | None = None
+
+    class Some(Config):
+        camel: Camel | None = None
+
+    fields = tree_of([(Some, "x")]).own["x"]["camel"]["fields"]
+    assert fields["ROW"] == ALL
+    config = Some.model_validate({"camel": {"ROW": {"A": "x"}}})
+    assert config.camel
+    assert config.camel.row == Row("x")
 
 
 def test_instances_and_what_they_share() -> None:
@@ -276,16 +355,6 @@ def test_in_texts_keys_are_found_in_lower_case() -> None:
     assert prune(document, TREE)["tide"].keys() == {"server"}
 
 
-def test_names_that_nobody_declared_are_told_if_they_are_names() -> None:
-    document = {
-        "TIDE": {"tokne": "x", "TOKEN": "x", "latitude": 1, "hunter2!": "x", "": "x"},
-        "moon": {"x": "x"},
-        "latitude": {"x": "x"},
-        "lattitude": "x",
-    }
-    assert strangers(document, TREE) == [("tide", "tokne"), ("tide", "latitude")]
-
-
 # ---------------------------------------------------------------------------------- the property
 
 
@@ -313,6 +382,8 @@ class Everything(Place):
     anything: Any = None
     row: Row | None = None
     typed: Typed | None = None
+    pair: Pair | None = None
+    pairs: list[Pair | Row | Strict] = Field(default_factory=list)
     lines: Lines | None = None
     old: int = Field(default=0, validation_alias=AliasChoices("neu", "alt"))
 

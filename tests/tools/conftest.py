@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from framework.secrets.encryptor import Encryptor
-from framework.secrets.filestore import FileStore
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.local.filestore import FileStore
+from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.place import SecretPlace
 
 MARK = "s3cr3t-mark"

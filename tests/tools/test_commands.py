@@ -180,13 +180,23 @@ def test_the_demo_says_which_fields_each_kept(demo: Started, folder: Path) -> No
 def test_the_demo_takes_ones_own_secrets_and_no_old_key_stops_it(folder: Path) -> None:
     for _ in range(2):
         assert matrix(folder, "demo", "--snapshot", "out").returncode == 0
-        (folder / ".matrix" / "keyring").unlink()
+        (folder / ".matrix" / "demo.keyring").unlink()
+    assert not (folder / ".matrix" / "keyring").exists()
     (folder / "matrix.toml").write_text(
         "[[secrets.source]]\nkind = 'file'\npath = 'mine.sealed'\nlayout = 'fields'\n"
         "[[service]]\nuse = 'moon'\n[[page]]\nuse = 'clock'\n"
     )
     set_ = [*MATRIX, "encrypt", "--set", "clock.hours"]
-    subprocess.run(set_, cwd=folder, env=environment(), input=b"12", timeout=60, check=True)
+    told = subprocess.run(
+        set_,
+        cwd=folder,
+        env=environment(),
+        input=b"12",
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout.startswith(f"key         {folder}/.matrix/keyring was made, and".encode())
     demo = Started(folder, *MATRIX, "demo")
     try:
         lines = [line.strip() for line in demo.until("Ctrl-C").splitlines()]
@@ -397,6 +407,37 @@ def test_a_size_that_is_none_is_refused(folder: Path, size: str) -> None:
     done = matrix(folder, "demo", "--snapshot", "out", "--size", size)
     assert done.returncode == 2
     assert "128x64" in done.stderr
+
+
+def test_a_choice_that_is_none_is_refused_in_our_words(folder: Path) -> None:
+    done = matrix(folder, "list", "--log-level", "loud")
+    assert done.returncode == 2
+    assert "'--log-level': 'loud' is not one of 'debug', 'info'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "show", "read"])
+def test_how_targets_are_given(folder: Path, command: str) -> None:
+    usage = matrix(folder, command, "--help").stdout.split("\n")[0]
+    assert usage == f"Usage: matrix {command} [OPTIONS] [TARGET]..."
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["serve", "moon"]])
+def test_what_cannot_be_written_is_a_sentence(folder: Path, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*MATRIX, *words],
+            cwd=folder,
+            env=environment(MATRIX_REDIS_URL="redis://127.0.0.1:1"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        74,
+        "standard output cannot be written: No space left on device. Give it another place\n",
+    )
 
 
 def test_a_wrong_file_is_named(folder: Path) -> None:

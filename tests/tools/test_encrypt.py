@@ -16,12 +16,15 @@ import pytest
 from framework import SecretManager
 from framework.config import Config
 from framework.project import Project
-from framework.secrets.filestore import FileStore
-from framework.secrets.keyring import LocalTransit
+from framework.secrets.local.filestore import FileStore
+from framework.secrets.local.keyring import LocalTransit
+from framework.secrets.place import SecretPlace
+from framework.secrets.transit import Sealed
 
 MATRIX = str(Path(sys.executable).with_name("matrix"))
 DOCUMENT = '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n'
 FIELDS = DOCUMENT + 'layout = "fields"\n'
+TEXT = DOCUMENT + 'format = "text"\nfield = "tide.token"\n'
 MARK = "s3cr3t-mark"
 
 Encrypt = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -81,10 +84,10 @@ def test_a_document_whose_key_is_made_on_the_way(folder: Path, encrypt: Encrypt)
     done = encrypt("secrets.json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "sealed      secrets.json in secrets.sealed",
-        "has         tide.token, tide.hosts",
         f"key         {folder}/.matrix/keyring was made, and Git ignores it: "
         "keep a copy with your passwords",
+        "sealed      secrets.json in secrets.sealed",
+        "has         tide.token, tide.hosts",
         "plaintext   secrets.json has it still: delete it, or keep it with your passwords",
         "next        start again what reads it; matrix read shows what that will get",
     ]
@@ -101,9 +104,12 @@ def test_a_document_whose_key_is_made_on_the_way(folder: Path, encrypt: Encrypt)
 
 
 @pytest.mark.skipif(not Path("/usr/bin/git").exists(), reason="asks git itself")
-def test_git_does_not_take_the_key(folder: Path, encrypt: Encrypt) -> None:
+@pytest.mark.parametrize("there", [False, True])
+def test_git_does_not_take_the_key(folder: Path, encrypt: Encrypt, *, there: bool) -> None:
     toml(folder, DOCUMENT)
-    assert encrypt("-", given='{"a": 1}').returncode == 0
+    if there:
+        (folder / ".matrix").mkdir(mode=0o700)
+    assert "and Git ignores it" in encrypt("-", given='{"a": 1}').stdout
     subprocess.run(["/usr/bin/git", "init", "-q"], check=True)
     subprocess.run(["/usr/bin/git", "add", "."], check=True)
     listed = subprocess.run(
@@ -112,11 +118,65 @@ def test_git_does_not_take_the_key(folder: Path, encrypt: Encrypt) -> None:
     assert listed.stdout.split() == ["matrix.toml", "secrets.sealed"]
 
 
+def test_it_is_not_claimed_that_git_ignores_a_key_that_it_takes(
+    folder: Path, encrypt: Encrypt
+) -> None:
+    (folder / "matrix.toml").write_text('[secrets]\nkeyring = "my.keyring"\n' + DOCUMENT)
+    said = encrypt("-", given='{"a": 1}').stdout
+    assert f"{folder}/my.keyring was made: keep it out of Git" in said
+    assert not (folder / ".gitignore").exists()
+    toml(folder, DOCUMENT.replace("secrets.sealed", "b.sealed"))
+    (folder / ".matrix").mkdir(mode=0o700)
+    (folder / ".matrix" / ".gitignore").write_text("*\n!keyring\n")
+    assert "keyring was made: keep it out of Git" in encrypt("-", given='{"a": 1}').stdout
+
+
+def test_a_state_folder_that_is_open_to_others_gets_no_key(folder: Path, encrypt: Encrypt) -> None:
+    toml(folder, DOCUMENT)
+    (folder / ".matrix").mkdir()
+    (folder / ".matrix").chmod(0o755)
+    done = encrypt("-", given='{"a": 1}')
+    assert (done.returncode, done.stdout) == (78, "")
+    assert f"chmod 700 {folder}/.matrix" in done.stderr
+    assert list((folder / ".matrix").iterdir()) == []
+
+
+def test_a_key_is_announced_even_if_nothing_can_be_stored(folder: Path, encrypt: Encrypt) -> None:
+    toml(folder, DOCUMENT.replace("secrets.sealed", "sub/s.sealed"))
+    done = encrypt("-", given='{"a": 1}')
+    assert done.returncode == 78
+    assert done.stdout.startswith(f"key         {folder}/.matrix/keyring was made")
+    assert "Make the folder that it is to be in" in done.stderr
+
+
+def test_the_first_of_several_at_once_makes_the_key_for_all(folder: Path) -> None:
+    toml(folder, FIELDS)
+    started = [
+        subprocess.Popen(
+            [MATRIX, "encrypt", "--set", f"tide.field{number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for number in range(4)
+    ]
+    said = [process.communicate(b"x", timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
+    assert sum(b"was made" in each for each in said) == 1
+    held = FileStore(folder / "secrets.sealed").read()
+    assert held is not None
+    transit = LocalTransit(folder / ".matrix" / "keyring")
+    for data_key, text in held.data.items():
+        context = SecretPlace("fields", "local", "local", "secrets").context(data_key)
+        assert transit.decrypt(Sealed(context, text)) == b"x"
+    assert len(held.data) == 4
+
+
 def test_fields_say_what_became_of_each_name(folder: Path, encrypt: Encrypt) -> None:
     toml(folder, FIELDS)
     (folder / "s.yaml").write_text(f"tide:\n  token: {MARK}\n  hosts: [a, b]\nunits: metric\n")
     done = encrypt("--fields", "s.yaml")
-    assert done.stdout.splitlines()[:2] == [
+    assert done.stdout.splitlines()[1:3] == [
         "sealed      in secrets.sealed",
         "added       tide.hosts, tide.token, units",
     ]
@@ -134,21 +194,53 @@ def test_fields_say_what_became_of_each_name(folder: Path, encrypt: Encrypt) -> 
 def test_one_value_from_a_pipe(folder: Path, encrypt: Encrypt) -> None:
     toml(folder, FIELDS)
     done = encrypt("--set", "tide.token", given=MARK + "\n")
-    assert done.stdout.splitlines()[1] == "added       tide.token"
+    assert done.stdout.splitlines()[2] == "added       tide.token"
     assert token(folder) == MARK
 
 
 def test_one_value_from_a_keyboard_is_not_shown(folder: Path) -> None:
     toml(folder, FIELDS)
+    shown, status = at_the_prompt(MARK.encode() + b"\n")
+    assert status == 0, shown
+    assert MARK not in shown
+    assert token(folder) == MARK
+
+
+@pytest.mark.parametrize("pasted", [b"a\nb\n", b"a\nb", b"a\r\nb\r\nc", b"a" * 5000 + b"\n"])
+def test_more_than_a_line_is_refused_and_does_not_land_in_the_shell(
+    folder: Path, pasted: bytes
+) -> None:
+    toml(folder, FIELDS)
+    shown, status = at_the_prompt(
+        pasted, b"pipe it in", b"next\n", after="read line; echo got $line"
+    )
+    assert status == 0, shown
+    assert "tide.token: more than one line, or too long a one for a terminal: pipe it in" in shown
+    assert shown.splitlines()[-1] == "got next"
+    assert not (folder / "secrets.sealed").exists()
+
+
+def test_ctrl_c_at_the_prompt_ends_its_line(folder: Path) -> None:
+    toml(folder, FIELDS)
+    shown, status = at_the_prompt(b"\x03")
+    assert (shown.replace("^C", ""), status) == ("tide.token: \r\n", 130)
+
+
+def at_the_prompt(*talk: bytes, after: str = "") -> tuple[str, int]:
+    """What a terminal shows that is given the first of ``talk`` when it asks, and then, whenever it
+    shows one, the next; and the exit status. ``after``: what the shell does next."""
+    command = f"{MATRIX} encrypt --set tide.token"
     process, terminal = pty.fork()
     if process == 0:
-        os.execv(MATRIX, [MATRIX, "encrypt", "--set", "tide.token"])  # noqa: S606  # no shell
+        os.execv("/bin/sh", ["sh", "-c", f"{command}; {after}" if after else f"exec {command}"])  # noqa: S606
     shown = _until(terminal, b"tide.token: ")
-    os.write(terminal, MARK.encode() + b"\n")
+    os.write(terminal, talk[0])
+    for wanted, answer in zip(talk[1::2], talk[2::2], strict=True):
+        shown += _until(terminal, wanted)
+        os.write(terminal, answer)
     shown += _until(terminal, None)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
-    assert MARK.encode() not in shown
-    assert token(folder) == MARK
+    os.close(terminal)
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def _until(terminal: int, wanted: bytes | None) -> bytes:
@@ -177,9 +269,45 @@ def _until(terminal: int, wanted: bytes | None) -> bytes:
         (DOCUMENT, ["-"], f'{{"a": "{MARK}"', 78, "standard input is not JSON, at line 1"),
         (DOCUMENT, ["-"], "{}", 78, "standard input has no value to seal"),
         (DOCUMENT, ["nowhere.json"], "", 78, "nowhere.json cannot be read: No such file"),
-        (DOCUMENT, ["."], "", 78, ". cannot be read: It is not a regular file"),
+        (
+            DOCUMENT,
+            ["."],
+            "",
+            78,
+            ". is not a regular file: name one, or give it on standard input",
+        ),
         (DOCUMENT, ["-", "--source", "secret.sealed"], "{}", 78, "did you mean secrets.sealed?"),
-        (DOCUMENT + 'format = "text"\nfield = "tide.token"\n', ["-"], "", 0, "has         tide."),
+        (TEXT, ["-"], "x\n", 0, "has         tide.token"),
+        (TEXT, ["-"], "", 78, "standard input has no value to seal"),
+        (TEXT, ["-"], "\n", 78, "standard input has no value to seal"),
+        (DOCUMENT, ["-"], "", 78, "standard input has no value to seal"),
+        (FIELDS, ["-"], "", 78, "standard input has no value to seal"),
+        (
+            DOCUMENT,
+            ["-", "--format", "yaml"],
+            "a: 1",
+            78,
+            "leave --format out, or set format there",
+        ),
+        (DOCUMENT, ["-"], '{"a": "\\ud800"}', 78, "holds half of a surrogate pair"),
+        (FIELDS, ["-"], '{"a": "\\ud800"}', 78, "holds half of a surrogate pair"),
+        (DOCUMENT, ["-"], '{"a": 1, "b c": 2}', 0, "a, and 1 with more than letters, digits"),
+        (DOCUMENT, ["-"], '{"b c": 2}', 0, "has         1 with more than letters, digits"),
+        (FIELDS, ["--set", "a.b", "--prune"], "x", 2, "are about a FILE"),
+        (FIELDS, ["--set", "a.b", "--format", "json"], "x", 2, "are about a FILE"),
+        (FIELDS, ["-"], "a: 1", 78, "Give the right --format"),
+        (FIELDS, ["-"], '{"a": null}', 78, "standard input: a has no value (null)"),
+        (FIELDS, ["-", "--format", "text"], "x", 78, "plain text has no names"),
+        (FIELDS, ["notes.txt"], "", 78, "cannot tell how notes.txt is written: give its --format"),
+        ("", ["--set", "tide.token"], "x", 78, 'layout = "fields"'),
+        ("", ["-"], "x", 78, "Put these lines into "),
+        (
+            f"keyring = '{'x' * 300}'\n{DOCUMENT}",
+            ["-"],
+            '{"a": 1}',
+            78,
+            "x cannot be read: File name",
+        ),
         (FIELDS, ["-"], f'{{"{MARK} x": 1}}', 78, "SECTION.FIELD"),
         (FIELDS, ["--set", f"{MARK} x"], "", 78, "SECTION.FIELD"),
         (FIELDS, ["--set", "tide.token"], "", 78, "tide.token: no value was given"),
@@ -210,6 +338,116 @@ def test_what_is_not_clear_is_one_sentence(
     assert (folder / "secrets.sealed").exists() is (status == 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".env", "TIDE__TOKEN=x"),
+        (".env.production", "TIDE__TOKEN=x"),
+        ("prod.env", "TIDE__TOKEN=x"),
+        ("S.JSON", '{"tide": {"token": "x"}}'),
+        (".env.yml", "tide: {token: x}"),
+    ],
+)
+def test_how_a_file_is_written_says_its_name(
+    folder: Path, encrypt: Encrypt, name: str, text: str
+) -> None:
+    toml(folder, FIELDS)
+    (folder / name).write_text(text)
+    assert "added       tide.token" in encrypt("--fields", name).stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        '{"a": null}',
+        '{"a b": 1}',
+        '{"my-tide": {"x": 1}, "my_tide": {"x": 2}}',
+        '{"a": "\\ud800"}',
+        "{}",
+    ],
+)
+def test_what_is_wrong_with_a_file_names_it(folder: Path, encrypt: Encrypt, text: str) -> None:
+    toml(folder, FIELDS)
+    (folder / "s.json").write_text(text)
+    done = encrypt("--fields", "s.json")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith("s.json")
+    assert done.stderr.lower().endswith("nothing was changed\n")
+    assert not (folder / ".matrix").exists()
+
+
+def test_a_pipe_by_name_and_a_closed_standard_input(folder: Path) -> None:
+    toml(folder, FIELDS)
+
+    def said(line: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", f"{MATRIX} encrypt {line}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (78, "")
+        return done.stderr
+
+    assert "is not a regular file: name one, or give it on" in said("--format json <(echo '{}')")
+    assert said("- <&-") == "standard input has no value to seal, and nothing was changed\n"
+    assert said("--set a.b <&-") == "a.b: no value was given, and nothing was changed\n"
+
+
+def test_without_a_file_of_ones_own_it_says_so(folder: Path, encrypt: Encrypt) -> None:
+    assert encrypt("-").stderr == (
+        "no place for sealed secrets is named yet, and there is no matrix.toml in this folder. "
+        "Make one with these lines:\n\n"
+        '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n\n'
+    )
+    assert encrypt("--set", "tide.token").stderr.endswith(FIELDS + "\n")
+    assert list(folder.iterdir()) == []
+
+
+def test_no_name_moves_the_cursor(folder: Path, encrypt: Encrypt) -> None:
+    toml(folder, DOCUMENT.replace("secrets.sealed", "\\u001b[2J.sealed"))
+    (folder / "\x1bc.json").write_text('{"a": 1}')
+    done = encrypt("\x1bc.json")
+    assert done.returncode == 0, done.stderr
+    assert "in \\x1b[2J.sealed" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_what_was_sealed_for_another_layout_goes_and_a_rotation_is_not_blocked(
+    folder: Path, encrypt: Encrypt
+) -> None:
+    toml(folder, DOCUMENT)
+    encrypt("-", given='{"tide": {"token": "1"}}')
+    toml(folder, FIELDS)
+    done = encrypt("--set", "tide.token", given="2")
+    assert done.stdout.splitlines()[1:3] == ["added       tide.token", "removed     secrets.json"]
+    assert 'which cannot be read with layout = "fields": what it had is removed' in done.stderr
+    assert token(folder) == "2"
+    toml(folder, DOCUMENT)
+    done = encrypt("-", given='{"tide": {"token": "3"}}')
+    assert done.stdout.splitlines()[1:3] == ["has         tide.token", "removed     tide.token"]
+    assert token(folder) == "3"
+    rotated = subprocess.run(
+        [MATRIX, "rotate"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "nothing to do: 1 data key at v1" in rotated.stdout, rotated.stdout + rotated.stderr
+
+
+def test_no_second_key_is_made_while_anything_is_sealed_with_another(
+    folder: Path, encrypt: Encrypt
+) -> None:
+    toml(folder, DOCUMENT)
+    encrypt("-", given='{"a": 1}')
+    (folder / ".matrix" / "keyring").unlink()
+    toml(folder, DOCUMENT + FIELDS.replace("secrets.sealed", "b.sealed"))
+    done = encrypt("--set", "a", "--source", "b.sealed", given="2")
+    assert done.returncode == 78
+    assert "restore that, or remove secrets.sealed and seal everything again" in done.stderr
+    assert not (folder / ".matrix" / "keyring").exists()
+
+
 def test_without_its_keyring_what_is_sealed_is_not_overwritten(
     folder: Path, encrypt: Encrypt
 ) -> None:
@@ -218,7 +456,7 @@ def test_without_its_keyring_what_is_sealed_is_not_overwritten(
     (folder / ".matrix" / "keyring").unlink()
     before = (folder / "secrets.sealed").read_bytes()
     done = encrypt("-", given='{"a": 2}')
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert "restore that, or remove secrets.sealed" in done.stderr
     assert (folder / "secrets.sealed").read_bytes() == before
     assert not (folder / ".matrix" / "keyring").exists()

@@ -54,6 +54,10 @@ class MaybePage(DisplayBase):
 class Blank(DisplayBase):
     tide = Feed(Tide)
 
+class Own(FleetPage):
+    def __init__(self, *, name=None, config=None):
+        super().__init__(name=name, config=config)
+
 class Failing(FleetPage):
     def __init__(self, **options):
         1 / 0, "hunter2"
@@ -234,6 +238,11 @@ def test_two_of_one_class_are_told_apart() -> None:
     ("use", "said"),
     [
         ("fleet:Blank", "fleet:Blank has no draw(). Write it"),
+        (
+            "fleet:Own",
+            "Own: its __init__ must accept config=, name= and feeds= and hand them to "
+            "super().__init__(), and require nothing else",
+        ),
         ("fleet:Failing", "Failing: its __init__ raised ZeroDivisionError (in "),
     ],
 )

@@ -124,6 +124,7 @@ def test_what_can_be_a_target(folder: Any, targets: list[str], names: list[str])
     [
         ("tied:TideServer", "there is no module tied"),
         ("tide:Tide", "tide:Tide is neither a service nor a page"),
+        ("", "a TARGET is empty: name a service or a page"),
         (
             "wal",
             "wal is not known: did you mean wall? There are clock, moon, tide:TideServer, wall",
@@ -134,6 +135,22 @@ def test_a_target_that_is_none(folder: Any, target: str, said: str) -> None:
     done = folder.run("matrix", "read", target)
     assert (done.status, done.out) == (78, "")
     assert said in done.err
+
+
+def test_a_class_that_takes_no_configuration_is_refused_as_it_is_at_its_start(folder: Any) -> None:
+    (folder.path / "own.py").write_text(
+        "from tide import TideServer\n"
+        "class Own(TideServer):\n"
+        "    def __init__(self, name=None):\n"
+        "        super().__init__(name=name)\n"
+    )
+    for command in ("read", "serve"):
+        done = folder.run("matrix", command, "own:Own")
+        assert (done.status, done.out) == (78, "")
+        assert done.err == (
+            "Own: its __init__ must accept config= and name= and hand them to super().__init__(), "
+            "and require nothing else\n"
+        )
 
 
 def test_nothing_to_read(sealed: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from framework.secrets.filestore import FileStore
+from framework.secrets.local.filestore import FileStore
 from framework.secrets.transit import version_of
 
 NOW = "[secrets.rotate]\nmin_age_hours = 0\n"
@@ -147,6 +148,24 @@ def test_without_its_keyring_it_is_blocked(folder: Any) -> None:
     assert said.endswith("blocked: nothing was changed")
 
 
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (">&-", "standard output cannot be written: Bad file descriptor. Give it another place\n"),
+        (">/dev/full", "standard output cannot be written: No space left on device. Give it"),
+        ("| true", ""),  # which has ended long before there is something to be said
+    ],
+)
+def test_what_cannot_be_told_is_74_and_was_done(folder: Any, where: str, said: str) -> None:
+    """1 would say that nobody confirmed it."""
+    matrix = Path(sys.executable).with_name("matrix")
+    done = folder.run("sh", "-c", f"{{ {matrix} rotate; echo $? > status; }} {where}")
+    assert (folder.path / "status").read_text() == "74\n"
+    assert done.err.startswith(said)
+    assert done.err.count("\n") == bool(said)
+    assert versions(folder.document_store) == {"secrets.json": 2}
+
+
 # ------------------------------------------------------------------------------------- a dry run
 
 
@@ -203,6 +222,14 @@ def test_recover_without_a_terminal_wants_yes(folder: Any) -> None:
     assert folder.transit.read_key().min_decryption_version == 1
 
 
+def test_yes_is_for_recover_alone(folder: Any) -> None:
+    before = content(folder.path)
+    done = folder.run("matrix", "rotate", "--yes")
+    assert (done.status, done.out) == (2, "")
+    assert "it is for --recover" in done.err
+    assert content(folder.path) == before
+
+
 def test_recover_asks_nothing_where_there_is_nothing_to_recover(folder: Any) -> None:
     done = folder.on_terminal("matrix", "rotate", "--recover")
     assert done.status == 3
@@ -225,4 +252,4 @@ def test_a_strangers_name_cannot_paint_on_the_terminal(folder: Any) -> None:
 def test_the_help_tells_every_exit_status(folder: Any) -> None:
     done = folder.run("matrix", "rotate", "--help")
     told = {line.split()[0] for line in done.out.splitlines() if line.startswith("      ")}
-    assert {"0", "1", "3", "4", "5", "78"} <= told
+    assert {"0", "1", "3", "4", "5", "74", "78"} <= told

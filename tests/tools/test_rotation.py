@@ -146,7 +146,10 @@ def test_a_restored_transit(story: Story) -> None:
         "blocked: nothing was changed; 2 blocked; "
         "min_decryption_version stays 1 (until a run does all of it)"
     )
-    assert any(line.startswith("what is stored and the key do not belong") for line in lines)
+    assert any(
+        line.startswith("nothing was rotated or written: the key (keyring or Vault)")
+        for line in lines
+    )
 
 
 def test_the_transit_goes_away_midway(story: Story) -> None:

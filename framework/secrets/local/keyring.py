@@ -42,6 +42,10 @@ T = TypeVar("T")
 Failure = TransitRefused | TransitUnavailable
 
 
+class KeyringExists(TransitRefused):
+    """There is a keyring already, where one was to be made."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyVersion:
     """One version of the key."""
@@ -147,12 +151,20 @@ class LocalTransit:
     def create(cls, path: Path, *, patience_s: float = durable.PATIENCE_S) -> LocalTransit:
         """Make a keyring with one version, and its folder (mode 0700) if there is none.
 
-        :raises TransitRefused: there is one already; it is not touched.
+        :raises KeyringExists: there is one already; it is not touched.
+        :raises TransitRefused: :raises TransitUnavailable:
         """
         transit = cls(path, patience_s=patience_s)
         _given(_made(path.parent))
         _given(transit._write(_first))
         return transit
+
+    def exists(self) -> bool:
+        """Whether there is a keyring, be it of use or not.
+
+        :raises TransitRefused: :raises TransitUnavailable: that cannot be seen.
+        """
+        return _given(_is_there(self.path))
 
     def encrypt(self, context: bytes, plaintext: bytes) -> str:
         return self._keyring().encrypt(context, plaintext)
@@ -215,9 +227,22 @@ def _made(folder: Path) -> Failure | None:
     return None
 
 
+def _is_there(path: Path) -> bool | Failure:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        return _failure(path, "read", error)
+    return True
+
+
 def _first(path: Path) -> Keyring | Failure:
-    if path.exists():
-        return TransitRefused(
+    there = _is_there(path)
+    if not isinstance(there, bool):
+        return there
+    if there:
+        return KeyringExists(
             f"there is a keyring {path} already, which was not touched: use it, "
             "or name another file"
         )

@@ -1,0 +1,1 @@
+"""The local default: a keyring, and files with what it seals."""

@@ -1,0 +1,1 @@
+"""Vault's Transit engine: how it is reached, logged in to, and set up."""

@@ -1,0 +1,234 @@
+"""What Vault lacks of ``access.json``, and making it so. For whoever administers Vault.
+
+Responsible for comparing: all is read before anything is changed, and only what differs is written.
+Nothing is ever deleted. What is wanted is decided in ``policies``, told in ``tools.vault``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from framework.secrets.access import Namespace
+from framework.secrets.transit import TransitRefused
+from framework.secrets.vault.client import FORBIDDEN, Failure, Reply, given
+from framework.secrets.vault.login import Session
+from framework.secrets.vault.policies import Role, prefix, roles_of
+
+IN_CLUSTER = "https://kubernetes.default.svc"
+"""The API server, to a Vault that is a pod."""
+_KEY = {"type": "aes256-gcm96", "derived": True}
+_KINDS = ("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305")
+"""Of keys that can be derived, and encrypt."""
+_LOOSE = ("exportable", "allow_plaintext_backup", "deletion_allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How Vault asks the API server whether a service account's token is good."""
+
+    host: str = ""
+    ca_pem: str = ""
+    """Empty: that of the pod that Vault runs in."""
+    reviewer: str = field(default="", repr=False)
+    """A token that may review tokens. Empty: that of the pod that Vault runs in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something to be written."""
+
+    what: str
+    path: str
+    body: Mapping[str, Any] = field(repr=False)
+    is_new: bool
+    difference: Sequence[str] = ()
+    """Between what is there and what is wanted, in lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, in this order, and what a human should look at."""
+
+    changes: Sequence[Change]
+    warnings: Sequence[str]
+
+
+class Bootstrap:
+    """Asks and tells one Vault, as whoever has logged in."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._name = session.vault.name
+
+    def plan(self, namespaces: Sequence[Namespace], cluster: Cluster) -> Plan:
+        """What differs. Nothing is changed.
+
+        :raises ConfigError: the namespaces cannot be in one Vault together.
+        :raises TransitRefused: something there is not what it must be, or may not be read.
+        :raises TransitUnavailable:
+        """
+        roles = roles_of(namespaces)
+        changes: list[Change] = []
+        warnings: list[str] = []
+        engines = self._table("sys/mounts")
+        for mount in sorted({each.mount for each in namespaces}):
+            changes += self._mounted(engines, "sys/mounts", mount, "transit")
+        for each in namespaces:
+            there = f"{each.mount}/" in engines
+            changes += self._key(each, there=there, warnings=warnings)
+        methods = self._table("sys/auth")
+        for auth in sorted({each.auth for each in namespaces}):
+            there = f"{auth}/" in methods
+            changes += self._mounted(methods, "sys/auth", auth, "kubernetes")
+            changes += self._config(auth, cluster, there=there, warnings=warnings)
+            if there:
+                warnings += self._left_over(auth, namespaces, roles)
+        for role in roles:
+            changes += self._policy(role)
+            changes += self._role(role, there=f"{role.auth}/" in methods)
+        return Plan(changes, warnings)
+
+    def make(self, change: Change) -> None:
+        """:raises TransitRefused: :raises TransitUnavailable:"""
+        reply = given(self._ask("post", change.path, change.body))
+        if not reply.ok:
+            raise self._refusal(change.path, reply, "write")
+
+    # -------------------------------------------------------------------------- what there is
+
+    def _mounted(
+        self, there: Mapping[str, Any], path: str, mount: str, kind: str
+    ) -> Iterator[Change]:
+        found = there.get(f"{mount}/")
+        if found is None:
+            what = f"the {kind} {'engine' if path == 'sys/mounts' else 'auth method'}, {mount}/"
+            yield Change(what, f"{path}/{mount}", {"type": kind}, True)
+        elif found.get("type") != kind:
+            raise TransitRefused(
+                f"{self._name} has something else at {mount}/ than {kind}. Nothing was changed: "
+                "set another mount in [secrets.vault], and run matrix access"
+            )
+
+    def _key(self, namespace: Namespace, *, there: bool, warnings: list[str]) -> Iterator[Change]:
+        path = f"{namespace.mount}/keys/{namespace.key}"
+        name = f"the key {namespace.key} of {namespace.mount}"
+        found = self._read(path) if there else None
+        if found is None:
+            yield Change(f"{name}, derived", path, _KEY, True)
+            return
+        if found.get("derived") is not True or found.get("type") not in _KINDS:
+            why = "not derived: what it seals could be read in any place"
+            if found.get("derived") is True:
+                why = "of a kind that cannot be used here"
+            raise TransitRefused(
+                f"{name} is {why}. That cannot be changed, and nothing was: set another key in "
+                "[secrets.vault], and run matrix access"
+            )
+        warnings += [
+            f"{name} is there with {loose} = true, which nobody here needs"
+            for loose in _LOOSE
+            if found.get(loose) is True
+        ]
+
+    def _config(
+        self, auth: str, cluster: Cluster, *, there: bool, warnings: list[str]
+    ) -> Iterator[Change]:
+        path = f"auth/{auth}/config"
+        found = self._read(path) if there else None
+        if found is None:
+            body = {"kubernetes_host": cluster.host or IN_CLUSTER}
+            if cluster.ca_pem:
+                body["kubernetes_ca_cert"] = cluster.ca_pem
+            if cluster.reviewer:
+                body["token_reviewer_jwt"] = cluster.reviewer
+            yield Change(f"{path}: the API server is {body['kubernetes_host']}", path, body, True)
+            return
+        wanted = {"kubernetes_host": cluster.host, "kubernetes_ca_cert": cluster.ca_pem}
+        warnings += [
+            # To write it anew would drop the reviewer's token, which cannot be read.
+            f"{path} has another {name}, and was left as it is: change it with vault write {path}"
+            for name, value in wanted.items()
+            if value and str(found.get(name)).strip() != value.strip()
+        ]
+
+    def _policy(self, role: Role) -> Iterator[Change]:
+        path = f"sys/policies/acl/{role.name}"
+        found = self._read(path)
+        before = None if found is None else str(found.get("policy"))
+        if before != role.policy:
+            difference = _difference(before or "", role.policy)
+            body = {"policy": role.policy}
+            yield Change(f"policy {role.name}", path, body, before is None, difference)
+
+    def _role(self, role: Role, *, there: bool) -> Iterator[Change]:
+        path = f"auth/{role.auth}/role/{role.name}"
+        wanted = role.settings
+        found = self._read(path) if there else None
+        shown = {name: (found or {}).get(name) for name in wanted}
+        if shown != wanted:
+            difference = _difference(_listed(shown) if found else "", _listed(wanted))
+            yield Change(path, path, wanted, found is None, difference)
+
+    def _left_over(
+        self, auth: str, namespaces: Iterable[Namespace], roles: Iterable[Role]
+    ) -> Iterator[str]:
+        """Readers that nobody is any more."""
+        path = f"auth/{auth}/role"
+        found = self._read(path, "list") or {}
+        readers = tuple(f"{prefix(each)}read-" for each in namespaces if each.auth == auth)
+        wanted = {role.name for role in roles}
+        for name in sorted(map(str, found.get("keys") or ())):
+            if name.startswith(readers) and name not in wanted:
+                yield (
+                    f"{path}/{name} is there, and access.json does not have it: whoever it is for "
+                    f"may still decrypt. Take it away with vault delete {path}/{name}"
+                )
+
+    # ------------------------------------------------------------------------------ how it asks
+
+    def _table(self, path: str) -> Mapping[str, Any]:
+        found = self._read(path)
+        return {name: each for name, each in (found or {}).items() if isinstance(each, dict)}
+
+    def _read(self, path: str, method: str = "get") -> Mapping[str, Any] | None:
+        """None: there is nothing."""
+        reply = given(self._ask(method, path))
+        if reply.status == 404:
+            return None
+        if not reply.ok:
+            raise self._refusal(path, reply, "read")
+        return reply.table("data")
+
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> Reply | Failure:
+        # To enable twice is an error, so what is written is not sent again.
+        return self._session.ask(
+            f"{method} {path}",
+            lambda hvac: hvac.adapter.request(method, f"/v1/{path}", json=body),
+            repeat=body is None,
+        )
+
+    def _refusal(self, path: str, reply: Reply, what: str) -> TransitRefused:
+        if reply.status == FORBIDDEN:
+            return TransitRefused(
+                f"{self._name} does not let {self._session.login.name} {what} {path}: log in as "
+                "who administers Vault (vault login), or name such a token with --token-file"
+            )
+        return TransitRefused(
+            f"{self._name} refuses to {what} {path} with status {reply.status}: its log says why. "
+            "Run it again when that is mended"
+        )
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def _difference(before: str, after: str) -> list[str]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]

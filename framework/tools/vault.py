@@ -1,7 +1,7 @@
 """``matrix vault bootstrap``: what access.json says, said to Vault. For whoever administers Vault.
 
 No class of a service is imported here: a file is read, and can be reviewed. What differs and what
-is wanted is decided in ``secrets.bootstrap`` and ``secrets.policies``.
+is wanted is decided in ``vault.bootstrap`` and ``vault.policies``.
 """
 
 from __future__ import annotations

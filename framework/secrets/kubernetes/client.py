@@ -1,7 +1,7 @@
 """The connection to one API server: a request, again within a patience, and the reply as data.
 
 Responsible for time limits and repetition, and for what is wrong when there is no reply. Where the
-server is, is left to ``kubernetesaccess``; what a reply means, to who asks. Bodies hold secrets:
+server is, is left to ``connection``; what a reply means, to who asks. Bodies hold secrets:
 none is logged, shown, or kept by an error.
 """
 

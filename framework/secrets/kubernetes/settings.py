@@ -1,6 +1,6 @@
 """``[secrets.kubernetes]`` of ``matrix.toml``: how the API server is reached.
 
-The service reads it (``kubernetestable``) and sends it on as plain data; the child, which has
+The service reads it (``table``) and sends it on as plain data; the child, which has
 neither the file nor the environment, takes it from there. Nothing of it is needed in a pod.
 """
 

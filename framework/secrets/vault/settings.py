@@ -1,6 +1,6 @@
 """``[secrets.vault]`` of ``matrix.toml``: which Vault, which key, and how to log in.
 
-The service validates it (``vaulttable``) and sends it on as plain data; the child, which has
+The service validates it (``table``) and sends it on as plain data; the child, which has
 neither the file nor the environment, takes it from there.
 """
 

@@ -2,7 +2,7 @@
 
 Responsible for what is asked of the engine, and what its answers mean: those of Vault 1.21 (an
 error for each item), 1.13 (a rotation answers nothing) and 1.8 (one item that does not verify
-fails its whole batch, with status 500). The connection is ``vaultclient``'s, the token ``login``'s.
+fails its whole batch, with status 500). The connection is ``client``'s, the token ``login``'s.
 
 Vault ignores the context, and says nothing, where the key is not *derived*. So whoever encrypts or
 rewraps reads the key first and refuses such a one: nothing is ever sealed with it. A reader has no

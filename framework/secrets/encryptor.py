@@ -16,7 +16,14 @@ from typing import get_args
 
 from framework.errors import MatrixError
 from framework.secrets.place import SEALED_FOR, Layout, SecretPlace
-from framework.secrets.store import Conflict, Store, Stored, StoreRefused, StoreUnavailable
+from framework.secrets.store import (
+    MAX_BYTES,
+    Conflict,
+    Store,
+    Stored,
+    StoreRefused,
+    StoreUnavailable,
+)
 from framework.secrets.transit import (
     CIPHERTEXT,
     Sealed,
@@ -32,8 +39,6 @@ EDIT_PREFIX = "matrix.edit/"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """Where ``kubectl apply`` keeps a copy of all it applied: plaintext, if that was applied."""
 
-MAX_BYTES = 1024 * 1024
-"""What Kubernetes allows for the values of a Secret together."""
 HEADROOM = 8
 """Bytes that a ciphertext can grow by when it is rewrapped: from v1 to v999999999."""
 
@@ -213,12 +218,16 @@ class _Edit:
         return self.store.replace(held, data, annotations)
 
     def _encrypted(self) -> dict[str, str]:
-        texts = {
-            data_key: self.transit.encrypt(self.place.context(data_key), value)
-            for data_key, value in self.values.items()
-        }
+        texts = {data_key: self._sealed(data_key, value) for data_key, value in self.values.items()}
         self._rewrapped(texts, "what was encrypted does not verify and is not stored")
         return texts
+
+    def _sealed(self, data_key: str, value: bytes) -> str:
+        try:
+            return self.transit.encrypt(self.place.context(data_key), value)
+        except TransitRefused as error:
+            reason = str(error)
+        raise TransitRefused(f"{self.store.name}, data key {data_key}, cannot be sealed: {reason}")
 
     def _is_done(self, held: Stored) -> bool:
         """An earlier try arrived, though its reply did not."""

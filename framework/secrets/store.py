@@ -8,6 +8,9 @@ from typing import Protocol
 
 from framework.errors import MatrixError
 
+MAX_BYTES = 1024 * 1024
+"""What Kubernetes allows for the values of a Secret together."""
+
 
 class StoreUnavailable(MatrixError):
     """It cannot be reached or read now: the same call may succeed later."""

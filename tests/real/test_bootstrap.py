@@ -205,10 +205,13 @@ def test_it_makes_all_and_then_has_nothing_to_do(bare: Home) -> None:
 def test_what_was_changed_is_put_right_and_nothing_else(bare: Home) -> None:
     bare.bootstrap()
     role = f"auth/{bare.access.auth}/role/{bare.role('read-tide')}"
-    bare.vault.must("POST", role, {"token_ttl": 30, "token_bound_cidrs": ["127.0.0.1"]})
+    bare.vault.must(
+        "POST", role, {"token_ttl": 30, "token_period": 86400, "token_bound_cidrs": ["127.0.0.1"]}
+    )
     bare.vault.must("PUT", f"sys/policies/acl/{bare.role('encrypt')}", {"policy": "# none"})
     shown = bare.bootstrap("--dry-run").stdout
     assert "-token_ttl = 30\n    +token_ttl = 60\n" in shown
+    assert "-token_period = 86400\n    +token_period = 0\n" in shown
     done = bare.bootstrap()
     assert done.stdout.split() == f"changed {role} changed policy {bare.role('encrypt')}".split()
     assert bare.vault.must("GET", role)["data"]["token_bound_cidrs"] == ["127.0.0.1"]

@@ -145,6 +145,52 @@ def test_a_reader_that_nobody_is_any_more(vault: Any) -> None:
     assert ROLE in vault.table
 
 
+def test_a_reader_of_another_namespace_that_begins_alike_is_left_in_peace(vault: Any) -> None:
+    made(vault)
+    stranger = f"{ROLE}-x-encrypt"
+    vault.table[stranger] = {"bound_service_account_namespaces": ["matrix-read-tide-x"]}
+    assert made(vault) == []
+
+
+def test_a_vault_outside_of_the_cluster_is_told_what_to_give(
+    vault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = vault.request
+    monkeypatch.setattr(
+        vault,
+        "request",
+        lambda method, path, *, json: (
+            Reply(400, {"errors": ["open ca.crt: no such file"]})
+            if (method, path) == ("post", f"/v1/{CONFIG}")
+            else request(method, path, json=json)
+        ),
+    )
+    with pytest.raises(TransitRefused, match="--kubernetes-host, --kubernetes-ca-file and"):
+        made(vault)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bound_service_account_namespace_selector", '{"matchLabels": {"a": "b"}}'),
+        ("bound_service_account_namespaces", ["matrix", "other"]),
+        ("alias_name_source", "serviceaccount_name"),
+        ("token_period", 86400),
+        ("token_explicit_max_ttl", 86400),
+        ("token_num_uses", 1),
+        ("token_policies", ["root"]),
+    ],
+)
+def test_who_may_log_in_and_for_how_long_is_put_right(vault: Any, name: str, value: Any) -> None:
+    made(vault)
+    wanted = dict(vault.table[ROLE])
+    vault.table[ROLE][name] = value
+    vault.posted.clear()
+    made(vault)
+    assert vault.posted == [ROLE]
+    assert vault.table[ROLE] == wanted
+
+
 def test_a_difference_is_shown_line_by_line(vault: Any) -> None:
     made(vault)
     vault.table[ROLE]["token_ttl"] = 86400

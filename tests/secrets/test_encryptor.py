@@ -14,7 +14,6 @@ from framework.secrets.encryptor import (
     EDIT_PREFIX,
     HEADROOM,
     LAST_APPLIED,
-    MAX_BYTES,
     Change,
     Encryptor,
     Overtaken,
@@ -22,7 +21,7 @@ from framework.secrets.encryptor import (
 )
 from framework.secrets.place import SEALED_FOR, SecretPlace
 from framework.secrets.rotator import Entry, rotate
-from framework.secrets.store import Conflict, Stored, StoreRefused, StoreUnavailable
+from framework.secrets.store import MAX_BYTES, Conflict, Stored, StoreRefused, StoreUnavailable
 from framework.secrets.transit import Sealed, TransitRefused, TransitUnavailable, version_of
 from framework.testing.secrets import MemoryStore, MemoryTransit
 
@@ -507,4 +506,18 @@ def test_a_key_that_may_not_be_read_is_found_out_before_anything_is_written(
     transit.before = refuse
     with pytest.raises(TransitRefused, match="permission denied"):
         parts.fields({"latitude": b"1"})
+    assert store.stored is None
+
+
+def test_a_field_that_may_not_be_sealed_is_named(
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+) -> None:
+    def refuse(call: str) -> None:
+        if call == "encrypt":
+            raise TransitRefused("permission denied")
+
+    transit.before = refuse
+    with pytest.raises(TransitRefused, match=r"data key latitude, .* permission denied") as caught:
+        parts.fields({"latitude": b"1"})
+    assert caught.value.__context__ is None
     assert store.stored is None

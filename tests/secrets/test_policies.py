@@ -166,10 +166,15 @@ def test_the_settings_of_a_role() -> None:
     assert by_name(tide)[reader_name(tide, "tide")].settings == {
         "bound_service_account_names": ["tides"],
         "bound_service_account_namespaces": ["matrix"],
+        "bound_service_account_namespace_selector": "",
         "audience": "vault",
+        "alias_name_source": "serviceaccount_uid",
         "token_policies": ["matrix-home-matrix-read-tide"],
         "token_ttl": 60,
         "token_max_ttl": 60,
+        "token_explicit_max_ttl": 0,
+        "token_period": 0,
+        "token_num_uses": 0,
         "token_no_default_policy": True,
         "token_type": "service",
     }

@@ -6,9 +6,6 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-MAX_BYTES = 1024 * 1024
-"""What Kubernetes allows for the values of a Secret together."""
-
 
 def encoded(texts: Mapping[str, str]) -> dict[str, str]:
     return {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from framework.secrets.kubernetes.client import KubernetesClient, Reply, given
 from framework.secrets.kubernetes.connection import Failure
 from framework.secrets.kubernetes.owner import MANAGER, owner_of
-from framework.secrets.kubernetes.secretdata import MAX_BYTES, decoded, encoded, size, texts_of
-from framework.secrets.store import Conflict, Stored, StoreRefused
+from framework.secrets.kubernetes.secretdata import decoded, encoded, size, texts_of
+from framework.secrets.store import MAX_BYTES, Conflict, Stored, StoreRefused
 
 TOKEN_S = 600
 """How long a token is good for that is asked for: Kubernetes makes none for less."""

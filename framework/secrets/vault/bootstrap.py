@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,9 @@ IN_CLUSTER = "https://kubernetes.default.svc"
 _KEY = {"type": "aes256-gcm96", "derived": True}
 _KINDS = ("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305")
 """Of keys that can be derived, and encrypt."""
+_CONFIG = re.compile(r"auth/.+/config")
+_UNKNOWN_TO_OLD = {"bound_service_account_namespace_selector": ""}
+"""What an older Vault does not show, because it has no such thing."""
 _LOOSE = ("exportable", "allow_plaintext_backup", "deletion_allowed")
 
 
@@ -168,7 +172,7 @@ class Bootstrap:
         path = f"auth/{role.auth}/role/{role.name}"
         wanted = role.settings
         found = self._read(path) if there else None
-        shown = {name: (found or {}).get(name) for name in wanted}
+        shown = {name: (found or {}).get(name, _UNKNOWN_TO_OLD.get(name)) for name in wanted}
         if shown != wanted:
             difference = _difference(_listed(shown) if found else "", _listed(wanted))
             yield Change(path, path, wanted, found is None, difference)
@@ -179,14 +183,20 @@ class Bootstrap:
         """Readers that nobody is any more."""
         path = f"auth/{auth}/role"
         found = self._read(path, "list") or {}
-        readers = tuple(f"{prefix(each)}read-" for each in namespaces if each.auth == auth)
+        bound = {f"{prefix(each)}read-": each.namespace for each in namespaces if each.auth == auth}
         wanted = {role.name for role in roles}
-        for name in sorted(map(str, found.get("keys") or ())):
-            if name.startswith(readers) and name not in wanted:
+        for name in sorted({*map(str, found.get("keys") or ())} - wanted):
+            ours = {namespace for begin, namespace in bound.items() if name.startswith(begin)}
+            # The names of two namespaces may begin alike.
+            if ours and self._bound(f"{path}/{name}") in [[each] for each in ours]:
                 yield (
                     f"{path}/{name} is there, and access.json does not have it: whoever it is for "
                     f"may still decrypt. Take it away with vault delete {path}/{name}"
                 )
+
+    def _bound(self, role: str) -> object:
+        """To which namespaces."""
+        return (self._read(role) or {}).get("bound_service_account_namespaces")
 
     # ------------------------------------------------------------------------------ how it asks
 
@@ -218,6 +228,12 @@ class Bootstrap:
             return TransitRefused(
                 f"{self._name} does not let {self._session.login.name} {what} {path}: log in as "
                 "who administers Vault (vault login), or name such a token with --token-file"
+            )
+        if _CONFIG.fullmatch(path):
+            return TransitRefused(
+                f"{self._name} cannot {what} {path}: where it does not run in the cluster itself, "
+                "give --kubernetes-host, --kubernetes-ca-file and --kubernetes-reviewer-file. What "
+                "was made before that stays, and the next run goes on"
             )
         return TransitRefused(
             f"{self._name} refuses to {what} {path} with status {reply.status}: its log says why. "

@@ -47,14 +47,19 @@ class Role:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """As Vault takes and shows them."""
+        """As Vault takes and shows them: all that decides who may log in, and for how long."""
         return {
             "bound_service_account_names": [self.service_account],
             "bound_service_account_namespaces": [self.namespace],
+            "bound_service_account_namespace_selector": "",
             "audience": AUDIENCE,
+            "alias_name_source": "serviceaccount_uid",
             "token_policies": [self.name],
             "token_ttl": TOKEN_S,
             "token_max_ttl": TOKEN_S,
+            "token_explicit_max_ttl": 0,
+            "token_period": 0,
+            "token_num_uses": 0,
             "token_no_default_policy": True,
             "token_type": "service",
         }
@@ -117,7 +122,7 @@ def _roles(namespace: Namespace) -> Iterator[Role]:
             f"Who rotates the key of {where}, and cannot decrypt with it.",
             _path(namespace, "keys/{}", "read"),
             _path(namespace, "keys/{}/rotate", "update"),
-            _may(namespace, "rewrap/{}", "ciphertext", pinned=()),
+            _may(namespace, "rewrap/{}", "ciphertext", pinned=None),
             _path(
                 namespace,
                 "keys/{}/config",
@@ -135,12 +140,15 @@ def _policy(about: str, *paths: str) -> str:
     return "\n".join([f"{head}\n", *paths, _REVOKE])
 
 
-def _may(namespace: Namespace, path: str, what: str, *, pinned: Sequence[Secret]) -> str:
-    """To send ``what`` with one of the contexts of ``pinned``; any, if that is empty."""
+def _may(namespace: Namespace, path: str, what: str, *, pinned: Sequence[Secret] | None) -> str:
+    """To send ``what`` with one of the contexts of ``pinned``; None: with any.
+
+    An empty list would mean any to Vault too. None is: what is pinned has a data key at least.
+    """
     contexts = [
         f'      "{base64.b64encode(namespace.place(secret).context(data_key)).decode()}",'
         f" # {data_key} in {secret.secret}"
-        for secret in pinned
+        for secret in pinned or ()
         for data_key in secret.data_keys
     ]
     return _path(
@@ -150,7 +158,7 @@ def _may(namespace: Namespace, path: str, what: str, *, pinned: Sequence[Secret]
         f'  required_parameters = ["{what}", "context"]',
         "  allowed_parameters = {",
         f'    "{what}" = []',
-        *(['    "context" = [', *contexts, "    ]"] if contexts else ['    "context" = []']),
+        *(['    "context" = []'] if pinned is None else ['    "context" = [', *contexts, "    ]"]),
         "  }",
     )
 

@@ -39,7 +39,7 @@ SECRETS: Mapping[str, object] = {"bench": TOKENS}
 Tokens = create_model(
     "Tokens",
     __base__=Config,
-    **dict.fromkeys(TOKENS, (str, ...)),  # type: ignore[call-overload]
+    **dict.fromkeys(TOKENS, (str, ...)),  # type: ignore[call-overload]  # made of names at run time
 )
 
 

@@ -70,7 +70,7 @@ def test_every_way_to_give_them(base: type, values: type, config: type) -> None:
         "Made", (base,), exec_body=lambda body: body.update(fetches(Tide(height_m=1)))
     )
     assert made.values is values  # type: ignore[attr-defined]  # made at run time
-    assert made.config_class is config  # type: ignore[attr-defined]
+    assert made.config_class is config  # type: ignore[attr-defined]  # a class made here
 
     class Sub(made):  # type: ignore[misc, valid-type]  # made at run time
         """A plain subclass has what its parent has."""

@@ -8,6 +8,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+# A file at a time on each core: what a file has started serves all its tests.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-real check bench install clean
 .DELETE_ON_ERROR:
@@ -16,11 +18,11 @@ demo: .venv/demo-installed
 	@$(BIN)/matrix demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-real: .venv/installed
 	$(BIN)/python -m tests.real.build
-	MATRIX_REAL=required $(BIN)/python -m pytest tests/real
+	MATRIX_REAL=required $(PYTEST) tests/real
 
 check: .venv/installed
 	$(BIN)/ruff check

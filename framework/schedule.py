@@ -43,10 +43,12 @@ class Schedule:
         finished: datetime,
         *,
         hint: datetime | timedelta | None,
+        held_until: datetime | None = None,
         chance: float,
     ) -> datetime:
         """The next start. ``hint`` is what the source said of its next value, if it did; one that
-        has passed is none, or a source that is behind would be asked every second.
+        has passed is none, or a source that is behind would be asked every second. It is not asked
+        again before ``held_until``, until when it said that it would answer the same.
 
         A fetch that outlasts its period is followed at once.
         """
@@ -55,6 +57,8 @@ class Schedule:
             pause = self.period
         else:
             pause = min(max(wish, self.soonest), self.latest)
+        if held_until is not None:
+            pause = max(pause, min(held_until - began, self.latest))
         spread = min(pause, self.period) * (self.jitter * chance)
         return max(began + pause + spread, finished)
 

@@ -13,7 +13,8 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, NoReturn, ParamSpec, cast
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, ParamSpec, cast
 
 from typing_extensions import TypeVar
 
@@ -30,6 +31,11 @@ from framework.publisher import Publisher
 from framework.redact import redacted
 from framework.schedule import Schedule
 from framework.update import Update, Values
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from framework.http import Http
 
 V = TypeVar("V", bound=Values)
 C = TypeVar("C", bound=Config, default=Config)
@@ -110,6 +116,7 @@ class ServerBase(ABC, Generic[V, C]):
         )
         self._time = BusTime()
         self._blocking = Blocking(self.name)
+        self._http: Http | None = None
         self._fetching = Outage(self.log, "fetching")
 
     # What a subclass writes.
@@ -137,6 +144,11 @@ class ServerBase(ABC, Generic[V, C]):
     def now(self) -> datetime:
         """The bus's time, aware, UTC."""
         return self._time.now()
+
+    @property
+    def http(self) -> Http:
+        """Asks the web: ``(await self.http.get(url, params=...)).model(Forecast)``."""
+        return self._http or self.on_web()
 
     async def blocking(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a library that blocks, in a thread, within this fetch's timeout, never two at once
@@ -183,15 +195,28 @@ class ServerBase(ABC, Generic[V, C]):
                 await bus.close()
         publisher = self.publisher(bus)
         await publisher.meet(min(self.period, ADOPT_WITHIN))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.keep())
-            tasks.create_task(self._fetch_for_ever(publisher))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(publisher.keep())
+                tasks.create_task(self._fetch_for_ever(publisher))
+        finally:
+            if self._http is not None:
+                await self._http.close()
         raise AssertionError("its tasks run until they are cancelled")
 
     def publisher(self, bus: Bus) -> Publisher[V]:
         """This service's side of ``bus``."""
         self._time = bus.time
         return Publisher(self.name, cast(type[V], self.values), bus, self.log)
+
+    def on_web(self, transport: httpx2.AsyncBaseTransport | None = None) -> Http:
+        """Let it ask ``transport`` instead of the network."""
+        from framework.http import Http  # which a service that asks nobody does not pay for
+
+        who = f"matrix-framework/{version('matrix-framework')} ({self.name}"
+        who += f"; {self.config.contact})" if self.config.contact else ")"
+        self._http = Http(user_agent=who, timeout=self.timeout, now=self.now, transport=transport)
+        return self._http
 
     async def step(self, publisher: Publisher[V]) -> timedelta:
         """Fetch once, publish what came, and say how long to wait until the next time.
@@ -218,13 +243,19 @@ class ServerBase(ABC, Generic[V, C]):
         are late from the first.
         """
         began = self.now()
+        if self._http is not None:
+            self._http.begin()
         values = await self._fetch(publisher.values)
         finished = self.now()
         hint: datetime | timedelta | None
         hint, hint_error = _tried(self.next_update, values, (datetime, timedelta))
         observed, observed_error = _tried(self.observed, values, (datetime,))
         next_start = self._schedule.after_success(
-            began, finished, hint=hint, chance=random.random()
+            began,
+            finished,
+            hint=hint,
+            held_until=self._http.holds_until if self._http is not None else None,
+            chance=random.random(),
         )
         if observed is not None:
             observed = min(observed, began)

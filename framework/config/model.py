@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 from framework.config.declared import check_class
 from framework.config.place import is_timezone, spot_of
 
-OWN_ERRORS = frozenset({"matrix_timezone", "matrix_redis_url", "matrix_place"})
+OWN_ERRORS = frozenset({"matrix_timezone", "matrix_redis_url", "matrix_place", "matrix_contact"})
 """Errors whose message is a constant of this file, and so may be shown."""
 
 
@@ -39,6 +39,12 @@ def _redis_scheme(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("redis://", "rediss://")):
         raise PydanticCustomError("matrix_redis_url", "must begin with redis:// or rediss://")
     return url
+
+
+def _fit_for_a_header(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise PydanticCustomError("matrix_contact", "must be one line of ASCII: a mail address")
+    return text
 
 
 class Config(BaseModel):
@@ -57,6 +63,9 @@ class Config(BaseModel):
     )
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     units: Literal["metric", "imperial"] = "metric"
+    contact: Annotated[str, Field(max_length=200), AfterValidator(_fit_for_a_header)] = ""
+    """Whom a source of data may write to, if it is asked too often: an address. It is sent to all
+    of them; some, as MET Norway, refuse who has none."""
 
     def __init_subclass__(cls, *, shared: bool = False, **kw: Unpack[ConfigDict]) -> None:
         super().__init_subclass__(**kw)

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from framework.testing.clock import FakeClock
     from framework.testing.golden import assert_golden
     from framework.testing.harness import Harness
+    from framework.testing.http import Canned
 
-__all__ = ["FakeClock", "Harness", "MemoryBus", "assert_golden"]
+__all__ = ["Canned", "FakeClock", "Harness", "MemoryBus", "assert_golden"]
 
 _MODULE_OF = {
+    "Canned": "http",
     "FakeClock": "clock",
     "Harness": "harness",
     "MemoryBus": "bus",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -15,6 +16,7 @@ from framework.publisher import Publisher
 from framework.server import ServerBase
 from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock, settle
+from framework.testing.http import CannedHttp
 from framework.update import Freshness, Update, Values
 
 if TYPE_CHECKING:
@@ -34,10 +36,19 @@ class Harness:
         assert h.freshness(TidePage) is Freshness.EXPIRED
     """
 
-    def __init__(self, *parts: AnyService | AnyPage, now: datetime) -> None:
-        """``now``: aware; the bus's time when the test begins."""
+    def __init__(
+        self,
+        *parts: AnyService | AnyPage,
+        now: datetime,
+        http: Mapping[str, object] | None = None,
+    ) -> None:
+        """``now``: aware; the bus's time when the test begins. ``http``: what the web answers, by
+        address: a body (a dict is sent as JSON), a ``Canned``, or a function of the request. There
+        is no other web here."""
         self.time = FakeClock(now)
         self.bus = MemoryBus(self.time)
+        self.http = CannedHttp(http or {})
+        """What was asked is in its ``requests``; what is answered, in ``answers``."""
         self.unavailable: str | None = None
         """Why the last ``fetch`` got nothing, if it raised ``Unavailable``."""
         self._publishers: dict[str, tuple[AnyService, Publisher[Any]]] = {}
@@ -45,6 +56,7 @@ class Harness:
         for part in parts:
             if isinstance(part, ServerBase):
                 self._publishers[part.name] = (part, part.publisher(self.bus))
+                part.on_web(self.http)
             else:
                 part.on(self.time)
                 self._pages.append(part)

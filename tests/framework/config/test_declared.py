@@ -52,6 +52,7 @@ def test_a_field_belongs_to_the_class_that_declares_it() -> None:
         "redis_url": True,
         "timezone": False,  # declared again by a class that is not shared
         "units": True,
+        "contact": True,
         "latitude": True,
         "longitude": True,
         "regions": True,

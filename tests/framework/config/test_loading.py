@@ -212,6 +212,7 @@ def test_describing_needs_no_value_and_shows_none() -> None:
         "redis_url": "default",
         "timezone": "the machine's time zone",
         "units": "[config] units in matrix.toml",
+        "contact": "default",
         "latitude": "the place of the time zone",
         "longitude": "the place of the time zone",
         "station": "[config.tide] station in matrix.toml",

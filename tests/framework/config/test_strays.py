@@ -56,7 +56,7 @@ def environment(*names: str, known: Known = KNOWN) -> list[str]:
         ("Units", "did you mean units?"),
         ("lattitude", "did you mean latitude?"),
         ("station", "did you mean it in [config.tide]?"),
-        ("xyz", "there are redis_url, timezone, units, latitude, longitude"),
+        ("xyz", "there are redis_url, timezone, units, contact, latitude, longitude"),
     ],
 )
 @pytest.mark.parametrize("value", ["hunter2", ["hunter2"]])

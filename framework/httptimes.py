@@ -1,0 +1,57 @@
+"""What a reply of HTTP says about time: until when it holds, and when to ask again. Pure.
+
+All of it is counted from the reply's own ``Date``, so nobody's clock matters but the server's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+_NOW = timedelta(0)
+_MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,10})")
+_SECONDS = re.compile(r"\d{1,10}")
+
+
+def holds_for(headers: Mapping[str, str]) -> timedelta:
+    """How long the same would be answered again; nothing, if that is not said.
+
+    ``headers``: names in lower case, or a mapping that does not care. RFC 9111, 4.2.1.
+    """
+    control = headers.get("cache-control", "").lower()
+    if "no-store" in control or "no-cache" in control:
+        return _NOW
+    if found := _MAX_AGE.search(control):
+        age = headers.get("age", "")
+        passed = int(age) if _SECONDS.fullmatch(age) else 0
+        return max(timedelta(seconds=int(found[1]) - passed), _NOW)
+    return max(_until(headers.get("expires", ""), headers) or _NOW, _NOW)
+
+
+def may_be_kept(headers: Mapping[str, str]) -> bool:
+    """Whether it may be answered from memory, once the server has said that it still holds."""
+    return "no-store" not in headers.get("cache-control", "").lower()
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """How long the server wants to be left alone, if it says so. RFC 9110, 10.2.3."""
+    said = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(said):
+        return timedelta(seconds=int(said))
+    until = _until(said, headers)
+    return None if until is None else max(until, _NOW)
+
+
+def _until(moment: str, headers: Mapping[str, str]) -> timedelta | None:
+    until, date = _moment(moment), _moment(headers.get("date", ""))
+    return None if until is None or date is None else until - date
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -7,6 +7,7 @@ nor what to do about it. Where TLS leads to, and what is sent, is left to who co
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-def client_context(ca_file: str = "", *, ca_pem: str = "", strict: bool = True) -> ssl.SSLContext:
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine itself: to nowhere else may anything go without TLS."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def client_context(ca_file: str, *, strict: bool = True) -> ssl.SSLContext:
     """For connections to a server whose certificate one of these CAs has signed, and to no other.
 
-    ``ca_file`` names a PEM file, ``ca_pem`` is the text of one; with neither, the CAs are those of
-    the system. ``strict = False`` is for a CA that RFC 5280 would not have so, and changes nothing
-    else: chain, dates and the host's name are checked all the same.
+    ``ca_file`` names a PEM file; empty: the CAs are those of the system. ``strict = False`` is for
+    a CA that RFC 5280 would not have so, and changes nothing else: chain, dates and the host's name
+    are checked all the same.
 
     :raises ConfigError: the file cannot be read, or holds no certificate.
     """
@@ -36,34 +45,29 @@ def client_context(ca_file: str = "", *, ca_pem: str = "", strict: bool = True) 
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     if not strict:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    refusal = _trust(context, ca_file, ca_pem)
+    refusal = _trust(context, ca_file)
     if refusal is not None:
         raise refusal
     return context
 
 
-def _trust(context: ssl.SSLContext, ca_file: str, ca_pem: str) -> ConfigError | None:
+def _trust(context: ssl.SSLContext, ca_file: str) -> ConfigError | None:
+    if not ca_file:
+        context.load_default_certs()
+        return None
     try:
-        if ca_file:
-            context.load_verify_locations(cafile=ca_file)
-        if ca_pem:
-            context.load_verify_locations(cadata=ca_pem)
-        if not (ca_file or ca_pem):
-            context.load_default_certs()
+        context.load_verify_locations(ca_file)
     except ssl.SSLError:
-        where = ca_file or "what is configured as CA"
         return ConfigError(
-            f"{where} holds no certificate: it must be PEM, with -----BEGIN CERTIFICATE-----"
+            f"{ca_file} holds no certificate: it must be PEM, with -----BEGIN CERTIFICATE-----"
         )
     except OSError as error:
         return ConfigError(f"the CA file {ca_file} cannot be read: {error.strerror}")
-    except ValueError:
-        return ConfigError("what is configured as CA is not PEM: it has other than ASCII letters")
     return None
 
 
 @dataclass(frozen=True, slots=True)
-class TlsProblem:
+class Problem:
     """Why there is no connection."""
 
     sentence: str
@@ -71,9 +75,7 @@ class TlsProblem:
     """Whether to try again is pointless until somebody has changed something."""
 
 
-def tls_problem(
-    error: BaseException, *, host: str, ca_file: str, settings: str
-) -> TlsProblem | None:
+def tls_problem(error: BaseException, *, host: str, ca_file: str, settings: str) -> Problem | None:
     """What is wrong, if ``error``, or what is inside it, is one of TLS.
 
     ``settings`` is the table where ``strict`` and ``ca_file`` stand: ``[secrets.vault]``.
@@ -100,7 +102,7 @@ def inside(error: BaseException) -> Iterator[BaseException]:
             waiting += [one for one in inner if isinstance(one, BaseException)]
 
 
-def _unspoken(reason: str, host: str) -> TlsProblem | None:
+def _unspoken(reason: str, host: str) -> Problem | None:
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
         what = "does not speak TLS there: is the port right, and is it https?"
     elif reason in ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"):
@@ -109,7 +111,7 @@ def _unspoken(reason: str, host: str) -> TlsProblem | None:
         what = f"refuses the TLS connection ({reason})"
     else:  # cut off, reset: like any connection that breaks
         return None
-    return TlsProblem(f"{host} {what}", lasting=True)
+    return Problem(f"{host} {what}", lasting=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,9 @@ class _Names:
     def in_file(self, is_at_fault: Callable[[Certificate], bool]) -> bool:
         return any(is_at_fault(each) for each in _certificates(self.ca_file))
 
-    def loosened(self, what: str, remedy: str) -> TlsProblem:
+    def loosened(self, what: str, remedy: str) -> Problem:
         """It may be let pass."""
-        return TlsProblem(f"{what}: set strict = false in {self.settings}, or {remedy}", True)
+        return Problem(f"{what}: set strict = false in {self.settings}, or {remedy}", True)
 
 
 # X509_V_ERR_... of OpenSSL 3, openssl/x509_vfy.h; the ssl module gives them no names.
@@ -154,11 +156,11 @@ _STRICT = range(80, 94)
 _SUBJECT_KEY_IDENTIFIER, _KEY_USAGE, _BASIC_CONSTRAINTS = "2.5.29.14", "2.5.29.15", "2.5.29.19"
 
 
-def _distrusted(error: ssl.SSLCertVerificationError, names: _Names) -> TlsProblem:
+def _distrusted(error: ssl.SSLCertVerificationError, names: _Names) -> Problem:
     code, leaf = error.verify_code, names.leaf
     if code == _NOT_YET:
         sentence = f"{leaf}, or its CA, is not valid yet: is the clock of this machine right?"
-        return TlsProblem(sentence, lasting=False)
+        return Problem(sentence, lasting=False)
     if code in _STRICT:
         return _too_strict(code, error.verify_message, names)
     if code == _EXPIRED:
@@ -181,10 +183,10 @@ def _distrusted(error: ssl.SSLCertVerificationError, names: _Names) -> TlsProble
         )
     else:
         sentence = f"{leaf} is not trusted: {error.verify_message}"
-    return TlsProblem(sentence, lasting=True)
+    return Problem(sentence, lasting=True)
 
 
-def _too_strict(code: int, message: str, names: _Names) -> TlsProblem:
+def _too_strict(code: int, message: str, names: _Names) -> Problem:
     if code == _NO_KEY_USAGE:
         ca = names.ca(lambda each: _KEY_USAGE not in _extensions(each))
         return names.loosened(f"{ca} has no keyUsage, as MicroK8s makes it", "make a new CA")

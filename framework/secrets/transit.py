@@ -99,3 +99,16 @@ class Transit(Protocol):
     def now(self) -> datetime:
         """By its own clock, aware: what ages of versions are measured by."""
         ...
+
+
+def opens_anywhere(transit: Transit, ciphertext: str) -> bool:
+    """Whether it opens without a context too. Then its key is not derived, which only who may read
+    the key could see otherwise, and what it seals is bound to no place.
+
+    :raises TransitUnavailable:
+    """
+    try:
+        transit.decrypt(Sealed(b"", ciphertext))
+    except TransitRefused:
+        return False
+    return True

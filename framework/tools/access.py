@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +30,16 @@ from framework.secrets.source import Source
 from framework.secrets.tree import tree_of
 from framework.secrets.vault.policies import reader_name, roles_of
 from framework.secrets.vault.settings import Auth, KubernetesAuth, TokenRequestAuth
+from framework.secrets.vault.table import TOKEN_FILE
 from framework.targets import PAGES, SERVICES, resolve
 from framework.tools.instances import PAGE, SERVICE
 from framework.tools.options import LogLevelOption
 
 PANEL = "panel"
 """The workload of all pages of a file: one process shows them in turn."""
-_UNIMPORTANT = {"VAULT_ADDR": "https://vault.invalid", "VAULT_ROLE": "any"}
+_UNIMPORTANT = {"VAULT_ADDR": "https://vault.invalid", "VAULT_ROLE": "any", TOKEN_FILE: ""}
 """Where Vault is, and as whom one logs in, is said where the workload runs; perhaps not here."""
+_MOUNT = KubernetesAuth(role="any").mount
 _IN_VAULT = """
 [[secrets.source]]
 kind = "kubernetes"
@@ -53,7 +56,7 @@ key = "matrix"
 def access(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[MATRIX_TOML]...", help=f"Default: {FILE} of this folder."),
+        typer.Argument(metavar="MATRIX_TOML", help=f"Default: {FILE} of this folder."),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where it is written.")] = Path(ACCESS),
     check: Annotated[
@@ -66,15 +69,16 @@ def access(
         list[str] | None,
         typer.Option(
             metavar="[MATRIX_TOML=]NAME",
-            help="Everything of that file (or of each) runs in one process, which is called so. "
-            "Without it, each service is a process by itself, and all pages are one, the panel.",
+            help="Everything of that file (or of each) runs as one process, called NAME. Default: "
+            f"each service is a process, called as it is, and all pages are one, called {PANEL}.",
         ),
     ] = None,
     service_account: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[WORKLOAD=]NAME",
-            help="As whom that workload (or each) runs. Default: the workload's name.",
+            help="The service account that that workload (or each) runs as. Default: one of the "
+            "workload's name.",
         ),
     ] = None,
     log_level: LogLevelOption = "warning",
@@ -83,16 +87,18 @@ def access(
 
     Whoever administers Vault makes policies of that file, with matrix vault bootstrap, and needs no
     class for it. Commit it, and have --check fail where somebody forgot to run this: a field that
-    was added later is refused by Vault until then.
+    was added later is refused by Vault until both have run again. All files of one namespace go
+    into one access.json.
 
     \b
         matrix access
-        matrix access tides/matrix.toml hall/matrix.toml --workload hall/matrix.toml=hall
+        matrix access tides/matrix.toml hall/matrix.toml
+        matrix access tides.toml hall.toml --workload hall.toml=hall
         matrix access --check
         matrix vault bootstrap --from access.json
     """
     configure_logging(log_level)
-    paths = list(map(str, files or ())) or [os.environ.get("MATRIX_TOML") or FILE]
+    paths = list(map(str, files or [Path(os.environ.get("MATRIX_TOML") or FILE)]))
     names = _Names.given(workload or (), "--workload", paths)
     accounts = _Names.given(service_account or (), "--service-account", None)
     found = merged([(path, _namespace(path, names.get(path), accounts)) for path in paths])
@@ -194,7 +200,7 @@ def _namespace(path: str, name: str | None, accounts: _Names) -> Namespace:
             namespace=namespace,
             mount=vault.mount.strip("/"),
             key=vault.key,
-            auth=_auth(vault.login).strip("/"),
+            auth=_auth(path, vault.login).strip("/"),
             inventory=tuple(read for each in workloads for read in each.reads),
             workloads=tuple(workloads),
         )
@@ -208,11 +214,16 @@ def _namespace(path: str, name: str | None, accounts: _Names) -> Namespace:
     )
 
 
-def _auth(login: Auth) -> str:
+def _auth(path: str, login: Auth) -> str:
     """Where service accounts log in, which is not how a developer does."""
     if isinstance(login, KubernetesAuth | TokenRequestAuth):
         return login.mount
-    return "kubernetes"
+    typer.echo(
+        f"note: {path} logs in by {login.method}, which does not say where service accounts do: "
+        f"auth/{_MOUNT} is taken. If it is elsewhere, give the file that they run with",
+        err=True,
+    )
+    return _MOUNT
 
 
 def _instances(path: str, project: Project) -> list[_Instance]:
@@ -316,18 +327,37 @@ def _told(found: Access) -> Iterator[str]:
         yield f"{namespace.title}, sealed with {namespace.key} of {namespace.mount}"
         for each in namespace.workloads:
             yield f"  {each.name}"
-            yield f"    runs as       {each.service_account}"
-            yield f"    VAULT_ROLE    {reader_name(namespace, each.name)}"
+            yield _row("runs as", each.service_account)
+            yield _row("VAULT_ROLE", reader_name(namespace, each.name))
             for secret in each.reads:
                 whole = ", all of it" if secret.layout == "document" else ""
-                yield f"    may decrypt   {', '.join(secret.data_keys)} of {secret.secret}{whole}"
+                yield _row(
+                    "may decrypt", f"of {secret.secret}: {', '.join(secret.data_keys)}{whole}"
+                )
             if len(each.instances) > 1:
-                yield (
-                    f"    together      {', '.join(each.instances)} run in one process, and what "
-                    "one of them may decrypt, all may"
+                yield _row(
+                    "together",
+                    f"{', '.join(each.instances)} run in one process, and what one of them may "
+                    "decrypt, all may",
                 )
         yield from _lent(namespace)
         yield ""
+
+
+def _row(label: str, text: str) -> str:
+    return _wrapped(text, f"    {label:<14}")
+
+
+def _wrapped(text: str, head: str) -> str:
+    """Under itself. A name is never broken: it may be wanted as it is."""
+    return textwrap.fill(
+        text,
+        width=80,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _lent(namespace: Namespace) -> Iterator[str]:
@@ -337,9 +367,10 @@ def _lent(namespace: Namespace) -> Iterator[str]:
         accounts.setdefault(each.service_account, []).append(each.name)
     for account, names in accounts.items():
         if len(names) > 1:
-            yield (
-                f"  {', '.join(names)} run as one service account, {account}, so each of them may "
-                "log in as any other"
+            yield _wrapped(
+                f"{', '.join(names)} run as one service account, {account}, so each of them may "
+                "log in as any other",
+                "  ",
             )
 
 

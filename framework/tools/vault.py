@@ -7,7 +7,8 @@ is wanted is decided in ``vault.bootstrap`` and ``vault.policies``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,13 +20,15 @@ from framework.process import configure_logging
 from framework.project import FILE, Project
 from framework.secrets.access import FILE as ACCESS
 from framework.secrets.access import Access, Namespace
+from framework.secrets.patience import given
 from framework.secrets.vault.bootstrap import IN_CLUSTER, Bootstrap, Change, Cluster
-from framework.secrets.vault.client import VaultClient, given
+from framework.secrets.vault.client import VaultClient
 from framework.secrets.vault.login import Session, credential_of, login_of
 from framework.secrets.vault.settings import VaultSettings
-from framework.secrets.vault.table import read_vault
+from framework.secrets.vault.table import TOKEN_FILE, read_vault
 from framework.tools.options import LogLevelOption
 
+_HTTPS = re.compile(r"https://[^\s/?#@]+(/[^\s?#]*)?")
 _TOKEN = "~/.vault-token"  # noqa: S105  # where it is, not what
 
 
@@ -37,6 +40,14 @@ def bootstrap(
         bool,
         typer.Option("--dry-run", help="Change nothing; show what differs, policies as HCL."),
     ] = False,
+    take_away: Annotated[
+        bool,
+        typer.Option(
+            "--take-away",
+            help="Let policies and roles lose what FILE does not have any more. Without it, such a "
+            "run is refused, and changes nothing.",
+        ),
+    ] = False,
     cluster: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Only what is for this cluster. Default: all of FILE."),
@@ -45,7 +56,7 @@ def bootstrap(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A token of whoever administers Vault. Default: the method of "
+            help=f"A token of whoever administers Vault. Default: {TOKEN_FILE}; else the method of "
             f"[secrets.vault.login] of {FILE}, if it has one; else {_TOKEN}, as vault login "
             "leaves it.",
         ),
@@ -54,8 +65,9 @@ def bootstrap(
         str | None,
         typer.Option(
             metavar="URL",
-            help="The API server, as Vault reaches it, where the auth method is not configured "
-            f"yet. Default: {IN_CLUSTER}, for a Vault in the cluster.",
+            help="The API server, as Vault reaches it. This and the next two are for an auth "
+            "method that is not configured yet: one that is, is left as it is. Default: "
+            f"{IN_CLUSTER}, for a Vault in the cluster.",
         ),
     ] = None,
     kubernetes_ca_file: Annotated[
@@ -74,23 +86,28 @@ def bootstrap(
     ] = None,
     log_level: LogLevelOption = "warning",
 ) -> None:
-    """Let Vault have what access.json says: engine, key, login, a policy and a role for each.
+    """Make in Vault what access.json says: policies and roles, and what they need.
 
-    Everything is compared first, and only what differs is written; run again, it has nothing to do.
-    It deletes nothing. For each namespace there are, beside a reader for each workload, an
-    encryptor and a rotator: the service accounts matrix-encrypt and matrix-rotate.
+    That is the auth method, the Transit engine and its key; then, for each namespace, a reader for
+    each workload, an encryptor and a rotator, who are the service accounts matrix-encrypt and
+    matrix-rotate. Everything is compared first, and only what differs is written; run again, it
+    has nothing to do. It deletes nothing, and takes nothing away unless told to.
 
     Which Vault, says [secrets.vault] of matrix.toml, or VAULT_ADDR, VAULT_CACERT, VAULT_NAMESPACE.
+    The first time, one that does not run in the cluster must be told how to ask its API server
+    about service accounts, as in the last example.
 
     \b
         vault login
-        matrix vault bootstrap --from access.json --dry-run
-        matrix vault bootstrap --from access.json
+        matrix vault bootstrap --dry-run
+        matrix vault bootstrap
+        matrix vault bootstrap --kubernetes-host https://api.home:6443 \\
+            --kubernetes-ca-file ca.pem --kubernetes-reviewer-file reviewer.jwt
     """
     configure_logging(log_level)
     namespaces = _namespaces(source, cluster)
     server = Cluster(
-        host=kubernetes_host or "",
+        host=_host(kubernetes_host),
         ca_pem=_certificates(kubernetes_ca_file),
         reviewer=_reviewer(kubernetes_reviewer_file),
     )
@@ -101,44 +118,63 @@ def bootstrap(
             param_hint="--cluster",
         )
     settings = _settings(token_file)
-    with closing(VaultClient(settings)) as vault:
-        session = Session(vault, login_of(settings))
+    with closing(VaultClient(settings)) as client:
+        session = Session(client, login_of(settings))
         try:
-            _bootstrap(Bootstrap(session), namespaces, server, dry_run=dry_run)
+            vault = Bootstrap(session)
+            plan = vault.plan(namespaces, server)
+            refusal = "" if take_away else _refusal(plan.changes)
+            if dry_run or not refusal:
+                _make(plan.changes, None if dry_run else vault)
+            cautions = [each.caution for each in plan.changes if dry_run and each.caution]
+            for note in plan.notes:
+                typer.echo(f"note: {note}", err=True)
+            for warning in (*cautions, *plan.warnings):
+                typer.echo(f"warning: {warning}", err=True)
         finally:
             session.end()
+    if refusal:
+        raise ConfigError(refusal)
 
 
-def _bootstrap(
-    vault: Bootstrap, namespaces: list[Namespace], server: Cluster, *, dry_run: bool
-) -> None:
-    plan = vault.plan(namespaces, server)
-    for change in plan.changes:
-        if not dry_run:
+def _make(changes: Sequence[Change], vault: Bootstrap | None) -> None:
+    """None: only show it."""
+    for change in changes:
+        if vault is None:
+            done = "would make" if change.is_new else "would change"
+        else:
             vault.make(change)
-        for line in _told(change, dry_run=dry_run):
-            typer.echo(line)
-    if not plan.changes:
+            done = "made" if change.is_new else "changed"
+        typer.echo(f"{done} {change.what}")
+        if vault is None or not change.is_new:  # of what is new, the dry run has shown all
+            for line in change.difference:
+                typer.echo(f"    {line}")
+    if not changes:
         typer.echo("nothing to change")
-    for warning in plan.warnings:
-        typer.echo(f"warning: {warning}", err=True)
 
 
-def _told(change: Change, *, dry_run: bool) -> Iterator[str]:
-    verb = "make" if change.is_new else "change"
-    if not dry_run:
-        yield f"{'made' if change.is_new else 'changed':<8} {change.what}"
-        return
-    yield f"would {verb:<7} {change.what}"
-    for line in change.difference:
-        yield f"    {line}"
+def _refusal(changes: Sequence[Change]) -> str:
+    """What would be lost, if anything would."""
+    lost = [
+        f"{change.what} would lose {', '.join(change.lost)}" for change in changes if change.lost
+    ]
+    if not lost:
+        return ""
+    return "\n".join(
+        [
+            *lost,
+            "Is there another access.json for this namespace? All matrix.toml of a namespace go "
+            "into one: matrix access a.toml b.toml. If it is to be lost, say --take-away: without "
+            "that, nothing is changed",
+        ]
+    )
 
 
 # ------------------------------------------------------------------------------- what it is told
 
 
 def _namespaces(path: Path, cluster: str | None) -> list[Namespace]:
-    access = Access.parse(_content(path, "make it with matrix access"), path)
+    access = Access.read(path)
     chosen = [each for each in access.namespaces if cluster in (None, each.cluster)]
     if chosen:
         return chosen
@@ -146,15 +182,27 @@ def _namespaces(path: Path, cluster: str | None) -> list[Namespace]:
     raise ConfigError(f"{path} has nothing for the cluster {cluster}; it has {there or 'nothing'}")
 
 
+def _host(url: str | None) -> str:
+    if url is not None and not _HTTPS.fullmatch(url):
+        raise typer.BadParameter(
+            "it must be a URL that begins with https://, as in https://api.home:6443",
+            param_hint="--kubernetes-host",
+        )
+    return url or ""
+
+
 def _certificates(path: Path | None) -> str:
     if path is None:
         return ""
-    text = _content(path, "name the CA of the API server")
-    if "-----BEGIN CERTIFICATE-----" in text:
-        return text
-    raise ConfigError(
-        f"{path} holds no certificate: it must be PEM, with -----BEGIN CERTIFICATE-----"
-    )
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}. Name the CA of the API server"
+    else:
+        if "-----BEGIN CERTIFICATE-----" in text:
+            return text
+        problem = "holds no certificate: it must be PEM, with -----BEGIN CERTIFICATE-----"
+    raise ConfigError(f"{path} {problem}")
 
 
 def _reviewer(path: Path | None) -> str:
@@ -163,27 +211,16 @@ def _reviewer(path: Path | None) -> str:
     return given(credential_of(str(path), "a token of Kubernetes", "make one anew")())
 
 
-def _content(path: Path, remedy: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        problem = error.strerror
-    except UnicodeDecodeError:
-        problem = "it is not text in UTF-8"
-    raise ConfigError(f"{path} cannot be read: {problem}. Correct its name, or {remedy}")
-
-
 def _settings(token_file: Path | None) -> VaultSettings:
     """Which Vault, and as whom: of what the file says about a key, nothing is of use here."""
     project = Project.find(os.environ, Path.cwd())
     found = project.secrets.get("vault", {})
     table: dict[str, Any] = {"key": "matrix", **(found if isinstance(found, Mapping) else {})}
     login = table.get("login")
-    if token_file is not None:
-        table["login"] = {"method": "token", "token_file": str(Path.cwd() / token_file)}
-    elif not (isinstance(login, Mapping) and "method" in login):
+    if not (isinstance(login, Mapping) and "method" in login):
         table["login"] = {"method": "token", "token_file": _TOKEN}
-    outcome = read_vault(project.path or Path(FILE), table, os.environ, project.state.parent)
+    environ = {**os.environ, **({} if token_file is None else {TOKEN_FILE: str(token_file)})}
+    outcome = read_vault(project.path or Path(FILE), table, environ, project.state.parent)
     if isinstance(outcome, VaultSettings):
         return outcome
     raise ConfigError("\n".join(outcome))

@@ -190,7 +190,7 @@ class Production:
         return TokenLogin(lambda: self.vault.root_token, name="root")
 
     def role(self, kind: str) -> str:
-        return f"matrix-home-{self.name}-{kind}"
+        return f"matrix_home_{self.name}_{kind}"
 
     def login(self, kind: str, account: str) -> Login:
         def jwt() -> str:
@@ -235,7 +235,7 @@ class Production:
         name = self.role(what)
         policy = f'path "{self.name}/{what}/{key}" {{ capabilities = ["update"] }}'
         self.vault.must("PUT", f"sys/policies/acl/{name}", {"policy": policy})
-        made = self.vault.must("GET", f"auth/{self.name}/role/{self.role('read-tide')}")["data"]
+        made = self.vault.must("GET", f"auth/{self.name}/role/{self.role('read_tide')}")["data"]
         kept = {each: made[each] for each in made if each.startswith(("bound_", "audience"))}
         path = f"auth/{self.name}/role/{name}"
         self.vault.must("POST", path, {**kept, "token_policies": [name], "token_ttl": 60})
@@ -307,14 +307,14 @@ class Production:
         if "approle/" not in self.vault.must("GET", "sys/auth")["data"]:
             self.vault.must("POST", "sys/auth/approle", {"type": "approle"})
         role = f"auth/approle/role/{self.name}"
-        policies = [self.role("read-tide")]
+        policies = [self.role("read_tide")]
         self.vault.must("POST", role, {"token_policies": policies, "token_no_default_policy": True})
         role_id = self.vault.must("GET", f"{role}/role-id")["data"]["role_id"]
         secret_id = self.vault.must("POST", f"{role}/secret-id")["data"]["secret_id"]
         file = self.write("secret-id", secret_id)
         return f'method = "approle"\nrole_id = "{role_id}"\nsecret_id_file = "{file}"'
 
-    def pod(self, *, role: str = "read-tide") -> str:
+    def pod(self, *, role: str = "read_tide") -> str:
         """How a pod logs in."""
         return (
             f'mount = "{self.name}"\nrole = "{self.role(role)}"\n'

@@ -17,6 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from framework.errors import ConfigError
 from framework.secrets import rotator
 from framework.secrets.access import Access, Namespace, Secret, Workload
 from framework.secrets.encryptor import Encryptor
@@ -55,24 +56,30 @@ class Home:
     folder: Path
 
     def bootstrap(self, *words: str) -> Result:
-        app = typer.Typer(pretty_exceptions_enable=False)
-        app.command()(bootstrap)
+        """From outside of the cluster."""
         server = ("--kubernetes-host", self.kubernetes.server)
         ca = ("--kubernetes-ca-file", str(self.kubernetes.ca_file))
-        reviewer = ("--kubernetes-reviewer-file", "reviewer")
+        return self.bare_bootstrap(*server, *ca, "--kubernetes-reviewer-file", "reviewer", *words)
+
+    def bare_bootstrap(self, *words: str) -> Result:
+        app = typer.Typer(pretty_exceptions_enable=False)
+        app.command()(bootstrap)
         environ = {"VAULT_ADDR": self.vault.address, "VAULT_CACERT": str(self.vault.ca_file)}
         with chdir(self.folder):
             return CliRunner().invoke(
                 app,
-                [*("--token-file", "token"), *server, *ca, *reviewer, *words],
-                env={**environ, "MATRIX_TOML": None, "VAULT_NAMESPACE": None},
+                ["--token-file", "token", *words],
+                env={
+                    **environ,
+                    **dict.fromkeys(["MATRIX_TOML", "VAULT_NAMESPACE", "VAULT_TOKEN_FILE"]),
+                },
             )
 
     def write(self, access: Namespace) -> None:
         (self.folder / "access.json").write_text(Access(namespaces=(access,)).text())
 
     def role(self, kind: str) -> str:
-        return f"matrix-{self.access.cluster}-{self.access.namespace}-{kind}"
+        return f"matrix_{self.access.cluster}_{self.access.namespace}_{kind}"
 
     def jwt(self, account: str) -> str:
         return self.kubernetes.token(self.access.namespace, account, "vault")
@@ -190,13 +197,18 @@ def test_it_makes_all_and_then_has_nothing_to_do(bare: Home) -> None:
     done = bare.bootstrap()
     assert (done.exit_code, done.stderr) == (0, "")
     assert [line.split() for line in done.stdout.splitlines()][:4] == [
-        f"made the transit engine, {bare.access.mount}/".split(),
-        f"made the key matrix of {bare.access.mount}, derived".split(),
         f"made the kubernetes auth method, {bare.access.auth}/".split(),
         f"made auth/{bare.access.auth}/config: the API server is {bare.kubernetes.server}".split(),
+        f"made the transit engine, {bare.access.mount}/".split(),
+        f"made the key matrix of {bare.access.mount}, derived".split(),
     ]
     assert len(done.stdout.splitlines()) == len(shown.stdout.split("would")) - 1 == 12
-    again = bare.bootstrap()
+    left = bare.bootstrap()
+    assert (left.exit_code, left.stdout) == (0, "nothing to change\n")
+    assert left.stderr.startswith(
+        f"warning: auth/{bare.access.auth}/config is there, and was left as it is (whether it has"
+    )
+    again = bare.bare_bootstrap()
     assert (again.exit_code, again.stdout, again.stderr) == (0, "nothing to change\n", "")
     key = bare.vault.must("GET", bare.path("keys/{}"))["data"]
     assert (key["type"], key["derived"], key["exportable"]) == ("aes256-gcm96", True, False)
@@ -204,27 +216,67 @@ def test_it_makes_all_and_then_has_nothing_to_do(bare: Home) -> None:
 
 def test_what_was_changed_is_put_right_and_nothing_else(bare: Home) -> None:
     bare.bootstrap()
-    role = f"auth/{bare.access.auth}/role/{bare.role('read-tide')}"
+    role = f"auth/{bare.access.auth}/role/{bare.role('read_tide')}"
     bare.vault.must(
         "POST", role, {"token_ttl": 30, "token_period": 86400, "token_bound_cidrs": ["127.0.0.1"]}
     )
     bare.vault.must("PUT", f"sys/policies/acl/{bare.role('encrypt')}", {"policy": "# none"})
     shown = bare.bootstrap("--dry-run").stdout
+    done = bare.bootstrap()
+    assert done.stdout == shown.replace("would change", "changed")
     assert "-token_ttl = 30\n    +token_ttl = 60\n" in shown
     assert "-token_period = 86400\n    +token_period = 0\n" in shown
-    done = bare.bootstrap()
-    assert done.stdout.split() == f"changed {role} changed policy {bare.role('encrypt')}".split()
+    changed = [line for line in done.stdout.splitlines() if line.startswith("changed")]
+    assert changed == [f"changed {role}", f"changed policy {bare.role('encrypt')}"]
     assert bare.vault.must("GET", role)["data"]["token_bound_cidrs"] == ["127.0.0.1"]
     assert bare.bootstrap().stdout == "nothing to change\n"
+
+
+def test_a_vault_outside_of_the_cluster_is_not_left_half_made(bare: Home) -> None:
+    done = bare.bare_bootstrap()
+    assert isinstance(done.exception, TransitRefused)
+    said = str(done.exception)
+    assert "--kubernetes-host, --kubernetes-ca-file and --kubernetes-reviewer-file" in said
+    assert f"Done before: the kubernetes auth method, {bare.access.auth}/, which stays" in said
+    assert f"{bare.access.mount}/" not in bare.vault.must("GET", "sys/mounts")
+    assert bare.bootstrap().exit_code == 0
+    assert bare.login("read_tide", "tide")[0] == 200
 
 
 def test_a_workload_that_is_gone_is_named_and_left(bare: Home) -> None:
     bare.bootstrap()
     tide = [each for each in bare.access.workloads if each.name == "tide"]
     bare.write(bare.access.model_copy(update={"workloads": tuple(tide)}))
-    done = bare.bootstrap()
+    done = bare.bare_bootstrap()
     assert done.stdout == "nothing to change\n"
-    assert f"role/{bare.role('read-air')} is there, and access.json does not have" in done.stderr
+    name = bare.role("read_air")
+    paths = (f"sys/policies/acl/{name}", f"auth/{bare.access.auth}/role/{name}")
+    assert f"warning: {' and '.join(paths)}: access.json does not have this" in done.stderr
+    for path in paths:
+        assert f"vault delete {path}" in done.stderr
+        bare.vault.must("DELETE", path)
+    # Other tests' namespaces are of the same cluster.
+    assert all(line.startswith("note: home/") for line in bare.bare_bootstrap().stderr.splitlines())
+
+
+def test_another_file_for_the_same_namespace_takes_nothing_away(bare: Home) -> None:
+    bare.bootstrap()
+    token = bare.token("read_tide", "tide")
+    own = bare.item(FIELDS, "tide.token")
+    (_, tide) = sorted(bare.access.workloads, key=lambda each: each.name)
+    reads = (secret("fields", "fields", "redis_url"),)
+    small = {"workloads": (tide.model_copy(update={"reads": reads}),), "inventory": reads}
+    bare.write(bare.access.model_copy(update=small))
+    done = bare.bare_bootstrap()
+    assert isinstance(done.exception, ConfigError)
+    assert f"{bare.role('read_tide')} would lose tide.token in fields, secrets.json in" in str(
+        done.exception
+    )
+    assert f"role/{bare.role('read_air')}: access.json does not have this" in done.stderr
+    assert bare.vault.request("POST", bare.path("decrypt/{}"), own, token=token)[0] == 200
+    done = bare.bare_bootstrap("--take-away")
+    assert done.exit_code == 0, done
+    assert bare.vault.request("POST", bare.path("decrypt/{}"), own, token=token)[0] == 403
 
 
 def test_a_key_that_is_not_derived_is_refused_before_anything_is_changed(bare: Home) -> None:
@@ -251,8 +303,8 @@ def test_without_the_right_to_it_nothing_is_made(bare: Home) -> None:
 @pytest.mark.parametrize(
     ("kind", "account"),
     [
-        ("read-tide", "tide"),
-        ("read-air", "air-quality"),
+        ("read_tide", "tide"),
+        ("read_air", "air-quality"),
         ("encrypt", ENCRYPTOR),
         ("rotate", ROTATOR),
     ],
@@ -268,11 +320,11 @@ def test_each_logs_in_with_one_policy_for_a_minute(home: Home, kind: str, accoun
 
 
 def test_nobody_logs_in_as_another(home: Home) -> None:
-    assert home.login("read-tide", "air-quality")[0] == 403
+    assert home.login("read_tide", "air-quality")[0] == 403
     assert home.login("rotate", "tide")[0] == 403
     home.kubernetes.account("elsewhere", "tide")
     jwt = home.kubernetes.token("elsewhere", "tide", "vault")
-    body = {"role": home.role("read-tide"), "jwt": jwt}
+    body = {"role": home.role("read_tide"), "jwt": jwt}
     assert home.vault.request("POST", f"auth/{home.access.auth}/login", body, token="")[0] == 403
 
 
@@ -280,7 +332,7 @@ def test_nobody_logs_in_as_another(home: Home) -> None:
 
 
 def test_a_reader_decrypts_what_it_declares(home: Home) -> None:
-    with home.transit("read-tide", "tide") as transit:
+    with home.transit("read_tide", "tide") as transit:
         for secret in (FIELDS, DOCUMENT):
             for data_key in secret.data_keys:
                 context = home.access.place(secret).context(data_key)
@@ -291,7 +343,7 @@ def test_a_reader_decrypts_what_it_declares(home: Home) -> None:
 def test_a_field_that_was_added_later_names_the_commands(home: Home) -> None:
     context = home.access.place(OTHERS).context("air.token")
     with (
-        home.transit("read-tide", "tide") as transit,
+        home.transit("read_tide", "tide") as transit,
         pytest.raises(TransitRefused, match=r"matrix access.*matrix vault bootstrap --from"),
     ):
         transit.decrypt(Sealed(context, home.sealed(OTHERS, "air.token")))
@@ -372,13 +424,13 @@ def test_a_reader_decrypts_nothing_more(home: Home, what: str) -> None:
 
 def _decrypted(home: Home, wanted: Wanted) -> tuple[int, str]:
     own, other = home.item(FIELDS, "tide.token"), home.item(OTHERS, "air.token")
-    body, token = wanted(home, own, other), home.token("read-tide", "tide")
+    body, token = wanted(home, own, other), home.token("read_tide", "tide")
     status, answer = home.vault.request("POST", home.path("decrypt/{}"), body, token=token)
     return status, str(answer)
 
 
 def test_two_policies_on_one_token_are_two_and_not_more(home: Home) -> None:
-    token = home.token_of("read-tide", "read-air", "encrypt", "rotate")
+    token = home.token_of("read_tide", "read_air", "encrypt", "rotate")
     path = home.path("decrypt/{}")
 
     def ask(body: Mapping[str, Any]) -> int:
@@ -411,7 +463,7 @@ FORBIDDEN_TO_ALL: tuple[tuple[str, str, Mapping[str, Any] | None], ...] = (
 
 
 @pytest.mark.parametrize(
-    ("kind", "account"), [("read-tide", "tide"), ("encrypt", ENCRYPTOR), ("rotate", ROTATOR)]
+    ("kind", "account"), [("read_tide", "tide"), ("encrypt", ENCRYPTOR), ("rotate", ROTATOR)]
 )
 def test_nobody_touches_the_key(home: Home, kind: str, account: str) -> None:
     token = home.token(kind, account)
@@ -421,7 +473,7 @@ def test_nobody_touches_the_key(home: Home, kind: str, account: str) -> None:
 
 
 def test_a_reader_only_reads(home: Home) -> None:
-    token = home.token("read-tide", "tide")
+    token = home.token("read_tide", "tide")
     own = home.item(FIELDS, "tide.token")
     for method, path, body in (
         ("GET", "keys/{}", None),
@@ -486,19 +538,55 @@ def test_a_rotator_rotates_rewraps_and_retires(bare: Home) -> None:
         assert [transit.decrypt(each) for each in fresh] == [b"value"] * 3
 
 
+def test_a_batch_is_for_the_rotator_alone(home: Home) -> None:
+    places = [(FIELDS, "tide.token"), (ELSEWHERE, "tide.token"), (DOCUMENT, "secrets.json")] * 40
+    batch = {"batch_input": [home.item(*place) for place in places]}
+    status, answer = home.vault.request(
+        "POST", home.path("rewrap/{}"), batch, token=home.token("rotate", ROTATOR)
+    )
+    assert status == 200
+    results = answer["data"]["batch_results"]
+    assert len(results) == len(places)
+    for place, result in zip(places, results, strict=True):
+        body = {"ciphertext": result["ciphertext"], "context": home.context(*place)}
+        decrypted = home.vault.must("POST", home.path("decrypt/{}"), body)["data"]
+        assert decrypted["plaintext"] == PLAINTEXT
+    own = {"batch_input": [home.item(FIELDS, "tide.token")]}
+    for kind, account in (("read_tide", "tide"), ("encrypt", ENCRYPTOR)):
+        token = home.token(kind, account)
+        for path in ("rewrap/{}", "decrypt/{}", "encrypt/{}"):
+            assert home.vault.request("POST", home.path(path), own, token=token)[0] == 403, path
+
+
 def test_a_rotator_does_nothing_more(home: Home) -> None:
     token = home.token("rotate", ROTATOR)
     own = home.item(FIELDS, "tide.token")
     for path, body in (
         ("decrypt/{}", own),
+        ("decrypt/{}", {"batch_input": [own]}),
         ("encrypt/{}", {"plaintext": "eA==", "context": own["context"]}),
         ("rewrap/{}", {**own, "key_version": 1}),
-        ("rewrap/{}", {"batch_input": [{**own, "key_version": 1}]}),
-        ("rewrap/{}", {"ciphertext": own["ciphertext"]}),
+        ("rewrap/{}", {"batch_input": [own], "key_version": 1}),
         ("keys/{}/rotate/more", None),
     ):
         status, _ = home.vault.request("POST", home.path(path), body, token=token)
         assert status == 403, (path, body)
+
+
+def test_a_rotator_rewraps_nothing_without_its_context(home: Home) -> None:
+    token = home.token("rotate", ROTATOR)
+    own, elsewhere = home.item(FIELDS, "tide.token"), home.item(ELSEWHERE, "tide.token")
+    for item in (
+        {"ciphertext": own["ciphertext"]},
+        {**own, "context": ""},
+        {**own, "context": elsewhere["context"]},
+    ):
+        status, _ = home.vault.request("POST", home.path("rewrap/{}"), item, token=token)
+        assert status in (400, 500), item
+        status, answer = home.vault.request(
+            "POST", home.path("rewrap/{}"), {"batch_input": [item]}, token=token
+        )
+        assert "vault:v" not in str(answer), item
 
 
 def test_these_rights_are_enough_for_the_tools(bare: Home) -> None:
@@ -512,7 +600,7 @@ def test_these_rights_are_enough_for_the_tools(bare: Home) -> None:
     assert done.outcome is rotator.Outcome.DONE, done
     held = store.read()
     assert held is not None
-    with bare.transit("read-tide", "tide") as transit:
+    with bare.transit("read_tide", "tide") as transit:
         found = {
             data_key: transit.decrypt(Sealed(place.context(data_key), ciphertext))
             for data_key, ciphertext in held.data.items()

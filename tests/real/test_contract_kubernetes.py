@@ -201,7 +201,7 @@ def test_a_reader_reads_what_its_role_names_and_nothing_else(
         f"{name}-other in namespace {NAMESPACE}. Bind it to a Role there with the rule "
         f'- {{apiGroups: [""], resources: [secrets], resourceNames: [{name}-other], verbs: [get]}}'
     )
-    with pytest.raises(StoreRefused, match=r"resourceNames: \[[^]]*\], verbs: \[update\]"):
+    with pytest.raises(StoreRefused, match=r"resourceNames: \[[^]]*\], verbs: \[get, update\]"):
         reader.replace(held, {"a": "3"}, {})
     with pytest.raises(StoreRefused, match=r"resources: \[secrets\], verbs: \[create\]"):
         KubernetesStore(client, namespace=NAMESPACE, name="b").create({}, {})

@@ -118,7 +118,7 @@ def test_a_token_that_runs_out_before_it_is_used_is_made_anew(
     production: Production, authority: Authority
 ) -> None:
     vault = production.vault
-    role = f"auth/{production.name}/role/{production.role('read-tide')}"
+    role = f"auth/{production.name}/role/{production.role('read_tide')}"
     vault.must("POST", role, {"token_ttl": 2, "token_max_ttl": 2})
     try:
         with Witness(vault, authority.leaf("witness")) as witness:
@@ -167,8 +167,8 @@ WRONG: dict[str, tuple[Callable[[Production], object], str]] = {
         "is not bound to this service account and namespace: add them to bound_service_account_",
     ),
     "role": (
-        lambda production: production.configure(login=production.pod(role="read-nobody")),
-        'there is no role "matrix-home-{name}-read-nobody" in auth/{name}: make it, or correct',
+        lambda production: production.configure(login=production.pod(role="read_nobody")),
+        'there is no role "matrix_home_{name}_read_nobody" in auth/{name}: make it (matrix',
     ),
     "token file": (
         lambda production: (production.folder / "token").unlink(),
@@ -207,7 +207,7 @@ def test_a_key_that_is_not_there(production: Production) -> None:
     production.configure(key="lost", login=production.pod(role=role))
     status, said = production.refused()
     assert status == 78
-    assert f'does not have the key "lost" of {name}: make it (vault write {name}/keys/lost' in said
+    assert f'does not have the key "lost" of {name}: make it (matrix access' in said
 
 
 def test_with_a_key_that_is_not_derived_nothing_is_sealed(production: Production) -> None:

@@ -10,20 +10,16 @@ import base64
 import itertools
 import json
 import re
-import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 from framework.secrets.kubernetes.client import KubernetesClient
 from framework.secrets.kubernetes.settings import KubernetesSettings
 from tests.real.authority import Authority, Leaf
+from tests.secrets.httpserver import Answer, Request, Standin
 from tests.secrets.vault_standin import JWT
 
 NAMESPACE = "led"
@@ -35,27 +31,6 @@ _ANNOTATION = re.compile(
     r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 )
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    body: dict[str, Any]
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: Any = None
-    """Bytes as they are, everything else as JSON."""
-    headers: dict[str, str] = field(default_factory=dict)
-    after_s: float = 0.0
-    """How long it takes. Negative: the connection is cut instead."""
 
 
 def status(code: int, reason: str, message: str, **more: Any) -> Answer:
@@ -77,30 +52,24 @@ def encoded(data: Mapping[str, str | bytes]) -> dict[str, str]:
     }
 
 
-class KubernetesStandin:
-    """One API server with one namespace, on a port of its own, until the context is left."""
+class KubernetesStandin(Standin):
+    """One API server with one namespace."""
 
     def __init__(self, folder: Path, *, leaf: Leaf | None = None, tls: bool = True) -> None:
         self.folder = folder
-        self.tls = tls
         self.leaf = leaf or Authority(folder).leaf("kube-apiserver")
         self.namespaces = {NAMESPACE}
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         """By resource, namespace and name."""
         self.forbidden: set[tuple[str, str]] = set()
         """Verb and resource: refused to everybody."""
-        self.requests: list[Request] = []
-        self.intercept: Callable[[Request], Answer | None] = lambda request: None
         self._versions = itertools.count(1)
         self._one_by_one = threading.Lock()
-        self._server = _Server(self)
-        self.port: int = self._server.server_address[1]
-        self.server = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
-        self._stopping = threading.Event()
+        super().__init__(self.leaf if tls else None)
 
     def kubeconfig(self, *, namespace: str = NAMESPACE, **changed: Any) -> str:
         """The path of one; ``cluster`` and ``user`` are changed entries of it."""
-        cluster = {"server": self.server, "certificate-authority": str(self.leaf.ca_file)}
+        cluster = {"server": self.address, "certificate-authority": str(self.leaf.ca_file)}
         context = {"cluster": "standin", "user": "standin", "namespace": namespace}
         table = {
             "apiVersion": "v1",
@@ -137,11 +106,7 @@ class KubernetesStandin:
         """Methods and paths, in order."""
         return [f"{request.method} {request.path}" for request in self.requests]
 
-    def answer(self, request: Request) -> Answer:
-        self.requests.append(request)
-        intercepted = self.intercept(request)
-        if intercepted is not None:
-            return intercepted
+    def _answer(self, request: Request) -> Answer:
         if request.headers.get("Authorization", "").lower() != f"bearer {GOOD}":
             return status(401, "Unauthorized", "Unauthorized")
         parts = request.path.strip("/").split("/")
@@ -229,26 +194,6 @@ class KubernetesStandin:
         token = JWT if body["spec"]["audiences"] == ["vault"] else "for.somebody.else"
         return Answer(201, {"kind": "TokenRequest", "status": {"token": token}})
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def hold(self, after_s: float) -> None:
-        """Wait as long, or until the end."""
-        self._stopping.wait(after_s)
-
 
 def _kept(metadata: dict[str, Any]) -> dict[str, Any]:
     """What every write changes, or none."""
@@ -267,59 +212,3 @@ def _wrong_with(made: dict[str, Any]) -> Answer | None:
     if sum(len(base64.b64decode(value)) for value in data.values()) > MAX_BYTES:
         return invalid(name, "data", f"Too long: may not be more than {MAX_BYTES} bytes")
     return None
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, kubernetes: KubernetesStandin) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.kubernetes = kubernetes
-        if not kubernetes.tls:
-            return
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(kubernetes.leaf.certificate, kubernetes.leaf.key)
-        self.socket = context.wrap_socket(
-            self.socket, server_side=True, do_handshake_on_connect=False
-        )
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that does not trust it, or is gone, is no error of the stand-in's."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 1  # whoever keeps a connection open is waited for at the end
-    wbufsize = -1  # head and body of an answer go together
-    server: _Server
-
-    def do_GET(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        parts = urlsplit(self.path)
-        request = Request(
-            self.command,
-            parts.path,
-            parse_qs(parts.query),
-            json.loads(self.rfile.read(length) or "{}"),
-            dict(self.headers),
-        )
-        answer = self.server.kubernetes.answer(request)
-        if answer.after_s:
-            self.server.kubernetes.hold(answer.after_s)
-        if answer.after_s < 0:
-            self.close_connection = True
-            return
-        body = answer.body
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(answer.status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
-        for name, value in {**headers, **answer.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_POST = do_PUT = do_GET  # noqa: N815  # the names that http.server calls
-
-    def log_message(self, *args: object) -> None:
-        """Not to the screen."""

@@ -145,7 +145,7 @@ class OddConfig(Config):
 
 def test_a_shared_field_is_looked_for_in_two_places() -> None:
     data_keys = data_keys_of(tree_of([(TideConfig, "Tide-North")]))
-    shared = ["latitude", "longitude", "redis_url", "timezone", "units"]
+    shared = list(Place.model_fields)
     sections = [f"tide_north.{name}" for name in (*shared, "station", "token")]
     assert sorted(data_keys) == sorted([*shared, *sections])
 
@@ -154,7 +154,7 @@ def test_several_classes_hold_all_that_one_of_them_declares() -> None:
     both = data_keys_of(tree_of([(TideConfig, "tide"), (OddConfig, "odd")]))
     assert "tide.token" in both
     assert [each for each in both if each.startswith("odd.")] == [
-        *("odd.redis_url", "odd.timezone", "odd.units", "odd.even")
+        *(f"odd.{name}" for name in (*Config.model_fields, "even"))
     ]
 
 
@@ -196,6 +196,17 @@ def test_what_was_written_by_hand_is_checked(change: Any, said: str) -> None:
     assert str(caught.value).startswith("access.json: ")
     assert said in str(caught.value)
     assert str(caught.value).endswith(". Have it made anew: matrix access")
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "access.json"
+    with pytest.raises(ConfigError, match=r"access\.json cannot be read: No such file.*--from"):
+        Access.read(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="it is not text in UTF-8"):
+        Access.read(path)
+    path.write_text(TEXT)
+    assert Access.read(path).text() == TEXT
 
 
 @given(st.text(max_size=200))

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import logging
+import os
 import ssl
 import stat
 import time
@@ -36,12 +37,11 @@ from framework.secrets.rotator import Entry, Outcome, rotate
 from framework.secrets.store import Conflict, Stored, StoreRefused, StoreUnavailable
 from framework.testing.secrets import MemoryTransit
 from tests.real.authority import Authority
+from tests.secrets.httpserver import Answer, Request
 from tests.secrets.kubernetes_standin import (
     GOOD,
     NAMESPACE,
-    Answer,
     KubernetesStandin,
-    Request,
     encoded,
     status,
 )
@@ -51,6 +51,7 @@ NAME = "matrix-secrets"
 MARKER = "sEcReT-91c4"
 SEALED = "vault:v1:QUJD"
 PLACE = SecretPlace("document", "home", NAMESPACE, NAME)
+RULE = '- {apiGroups: [""], resources: [secrets]'
 
 
 @pytest.fixture
@@ -236,14 +237,19 @@ def test_a_request_that_is_too_large(
 
 
 @pytest.mark.parametrize(
-    ("verb", "call", "rule"),
+    ("verb", "call", "rules"),
     [
-        ("get", KubernetesStore.read, f"resourceNames: [{NAME}], verbs: [get]"),
-        ("create", lambda store: store.create({"a": SEALED}, {}), "verbs: [create]"),
+        ("get", KubernetesStore.read, f"the rule {RULE}, resourceNames: [{NAME}], verbs: [get]}}"),
+        (
+            "create",
+            lambda store: store.create({"a": SEALED}, {}),
+            f"the rules\n{RULE}, resourceNames: [{NAME}], verbs: [get]}}\n"
+            f"{RULE}, verbs: [create]}}",
+        ),
         (
             "update",
             lambda store: store.replace(store.read(), {"a": SEALED}, {}),
-            f"resourceNames: [{NAME}], verbs: [update]",
+            f"the rule {RULE}, resourceNames: [{NAME}], verbs: [get, update]}}",
         ),
     ],
 )
@@ -252,22 +258,26 @@ def test_a_right_that_is_missing(
     store: KubernetesStore,
     verb: str,
     call: Callable[[Any], object],
-    rule: str,
+    rules: str,
 ) -> None:
     if verb == "update":
         standin.put("secrets", NAME, data={})
     standin.forbidden.add((verb, "secrets"))
     assert refusal(StoreRefused, lambda: call(store)) == (
         f"Kubernetes at 127.0.0.1:{standin.port} does not let service account {NAMESPACE}/tide "
-        f"{verb} secrets {NAME} in namespace {NAMESPACE}. Bind it to a Role there with the rule "
-        f'- {{apiGroups: [""], resources: [secrets], {rule}}}'
+        f"{verb} secrets {NAME} in namespace {NAMESPACE}. Bind it to a Role there with {rules}"
     )
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (status(403, "Forbidden", f"exceeded quota: {MARKER}"), "an admission policy or a quota"),
+        (status(403, "Forbidden", f"exceeded quota: {MARKER}"), "a quota of namespace led is used"),
+        (
+            status(403, "Forbidden", f"{MARKER} because it is being terminated"),
+            "namespace led is being removed",
+        ),
+        (status(403, "Forbidden", MARKER), "an admission policy stands against it"),
         (status(401, "Unauthorized", "Unauthorized"), "Log in again, or correct kubeconfig"),
         (status(422, "Invalid", MARKER, details={"causes": [{"field": "type"}]}), "type is not"),
         (status(422, "Invalid", MARKER), "it is not valid"),
@@ -397,24 +407,13 @@ def test_a_bad_moment_that_does_not_end(standin: KubernetesStandin, store: Kuber
     assert len(standin.requests) > 1
 
 
-def test_it_waits_as_long_as_it_is_told_to(standin: KubernetesStandin) -> None:
-    waits: list[float] = []
-    clock = iter(range(1000))
-    with closing(
-        KubernetesClient(
-            standin.settings(), patience_s=50, clock=lambda: next(clock), sleep=waits.append
-        )
-    ) as client:
-        answers = [status(429, "TooManyRequests", ""), status(429, "TooManyRequests", "")]
-        later = Answer(429, answers[0].body, {"Retry-After": "7"})
-        soon = [later, later]
-        standin.intercept = lambda request: soon.pop() if soon else None
-        store = KubernetesStore(client, namespace=NAMESPACE, name=NAME)
-        assert store.read() is None
-        assert waits == [7, 7]
-        soon.append(Answer(429, b"", {"Retry-After": "3600"}))
-        assert "status 429" in refusal(StoreUnavailable, store.read)
-        assert waits == [7, 7]
+def test_it_waits_as_long_as_it_is_told_to(
+    standin: KubernetesStandin, store: KubernetesStore
+) -> None:
+    """And not at all, if that is longer than anybody waits."""
+    standin.intercept = lambda request: Answer(429, b"", {"Retry-After": "3600"})
+    assert "status 429" in refusal(StoreUnavailable, store.read)
+    assert len(standin.requests) == 1
 
 
 def test_one_that_does_not_answer(
@@ -430,6 +429,18 @@ def test_one_that_does_not_answer(
         )
         assert time.monotonic() - began < 3
         assert sum(each.method == "POST" for each in standin.requests) == 1
+
+
+@pytest.mark.parametrize("tls", [True, False])
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_reply_that_dribbles_is_not_waited_for(tmp_path: Path, part: str, tls: bool) -> None:
+    """Though a byte comes each time within the limit."""
+    with KubernetesStandin(tmp_path, tls=tls) as standin, closing(standin.client()) as client:
+        standin.intercept = lambda request: Answer(200, {}, dribble=part)
+        began = time.monotonic()
+        store = KubernetesStore(client, namespace=NAMESPACE, name=NAME)
+        assert "does not answer in time" in refusal(StoreUnavailable, store.read)
+        assert time.monotonic() - began < 2
 
 
 def test_a_write_whose_reply_is_lost_is_not_repeated(
@@ -489,7 +500,7 @@ def test_the_context_is_ours_and_has_one_ca(client: KubernetesClient) -> None:
     """The package has no option for it, and urllib3 could add what it finds."""
     store = KubernetesStore(client, namespace=NAMESPACE, name=NAME)
     assert store.read() is None
-    manager = client._api.rest_client.pool_manager
+    manager = client._connection.api.rest_client.pool_manager
     context = manager.connection_pool_kw["ssl_context"]
     assert len(context.get_ca_certs()) == 1
     assert context.verify_mode is ssl.CERT_REQUIRED
@@ -616,11 +627,17 @@ def test_neither_a_pod_nor_a_kubeconfig(opened: Callable[..., KubernetesClient])
     [
         ({"cluster": {"insecure-skip-tls-verify": True}}, "says insecure-skip-tls-verify"),
         ({"cluster": {"server": "http://example.org"}}, "without TLS it must be on this machine"),
+        ({"cluster": {"server": "http:127.0.0.1"}}, "without TLS it must be on this machine"),
         ({"cluster": {"server": None}}, "not all of it"),
         ({"cluster": {"certificate-authority": "/nowhere"}}, "not all of it"),
         ({"cluster": {"certificate-authority-data": MARKER}}, "not all of it"),
-        ({"user": {}}, "gives no credentials"),
-        ({"user": {"exec": {"command": "/nowhere", "apiVersion": "v1"}}}, "gives no credentials"),
+        ({"user": {}}, "for 127.0.0.1:{port}: its user has none"),
+        (
+            {"user": {"exec": {"command": "/nowhere", "apiVersion": "v1"}}},
+            "the credential plugin of its user has failed. See whether kubectl get secrets works; "
+            "the process that reads secrets has nothing of the environment but HOME and PATH, so",
+        ),
+        ({"user": {"exec": MARKER}}, "not all of it"),
         ({"user": {"auth-provider": {"name": "oidc", "config": {"x": MARKER}}}}, "auth-provider"),
         (
             {"user": {"client-certificate-data": "TUFSS0VS", "client-key-data": "eA=="}},
@@ -637,7 +654,7 @@ def test_a_kubeconfig_that_cannot_be_used(
     said: str,
 ) -> None:
     file = standin.kubeconfig(**changed)
-    assert said in refusal(
+    assert said.format(port=standin.port) in refusal(
         ConfigError, lambda: opened(KubernetesSettings(kubeconfig=file)), secrets=()
     )
 
@@ -676,17 +693,24 @@ def test_a_context_that_is_not_there(
 def test_a_credential_plugin(
     tmp_path: Path, standin: KubernetesStandin, opened: Callable[..., KubernetesClient]
 ) -> None:
+    """It gets what it needs of the environment; that of this process stays as it is."""
     plugin = tmp_path / "plugin"
     credential = {
         "apiVersion": "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",
         "status": {"token": GOOD},
     }
-    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(credential)}'\n")
+    plugin.write_text(
+        f"#!/bin/sh\ntest \"$HOME$OWN\" = /home/me/own && echo '{json.dumps(credential)}'"
+    )
     plugin.chmod(0o700)
-    user = {"exec": {"command": str(plugin), "apiVersion": credential["apiVersion"]}}
-    client = opened(KubernetesSettings(kubeconfig=standin.kubeconfig(user=user)))
-    assert KubernetesStore(client, namespace=NAMESPACE, name=NAME).read() is None
+    own = [{"name": "OWN", "value": "/own"}]
+    user = {"exec": {"command": "plugin", "apiVersion": credential["apiVersion"], "env": own}}
+    before = dict(os.environ)
+    environ = {"HOME": "/home/me", "PATH": f"{tmp_path}:{before['PATH']}"}
+    settings = KubernetesSettings(kubeconfig=standin.kubeconfig(user=user), environ=environ)
+    assert KubernetesStore(opened(settings), namespace=NAMESPACE, name=NAME).read() is None
+    assert dict(os.environ) == before
 
 
 # ---------------------------------------------------------------- plain objects, tokens, and owners
@@ -762,6 +786,7 @@ def test_who_leaves_marks(metadata: dict[str, Any], owner: str | None) -> None:
         ("kustomize-controller", "Apply", {"f:data": {}}, True),
         ("argocd-controller", "Update", {"f:data": {}}, True),
         ("somebody", "Apply", {"f:data": {}}, True),
+        ("somebody", "Apply", {"f:stringData": {}}, True),
         ("somebody", "Apply", {"f:metadata": {}}, False),
         ("kubectl-edit", "Update", {"f:data": {}}, False),
         ("matrix", "Update", {"f:data": {}}, False),
@@ -789,8 +814,9 @@ def test_encrypting_strips_what_kubectl_kept(
     transit = MemoryTransit()
     change = Encryptor(transit, store, PLACE).document("secrets.json", b"{}")
     assert (change.overwritten, change.added) == (("secrets.json",), ())
-    (warning,) = change.warnings
-    assert LAST_APPLIED in warning
+    kept, others = change.warnings
+    assert LAST_APPLIED in kept
+    assert "has other in plaintext" in others
     after = standin.secret(NAME)
     assert MARKER not in json.dumps(after)
     assert base64.b64encode(MARKER.encode()).decode() not in json.dumps(after)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +19,13 @@ from framework.errors import ConfigError
 from framework.project import Project
 from framework.secrets import SecretManager
 from framework.secrets.kinds import KINDS
+from framework.secrets.kubernetes.client import KubernetesClient
 from framework.secrets.kubernetes.settings import KubernetesSettings
 from framework.secrets.kubernetes.source import KubernetesSource
 from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.settings import SecretsSettings
+from framework.secrets.source import Home
+from framework.secrets.vault.settings import TokenRequestAuth
 from tests.secrets.kubernetes_standin import GOOD, NAMESPACE, KubernetesStandin, encoded
 from tests.secrets.vault_standin import JWT, KEY, ROLE, VaultStandin
 
@@ -273,6 +276,37 @@ def test_a_laptop_logs_in_with_a_token_that_kubernetes_makes(cluster: Cluster) -
     assert cluster.read(ENTRY, login=login).token.get_secret_value() == "sEcReT"
     (asked,) = [each for each in cluster.vault.requests if each.path.endswith("/login")]
     assert asked.body["jwt"] == JWT
+
+
+def test_every_connection_is_closed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a store with it: nobody closes a store."""
+    closed: list[KubernetesClient] = []
+    close = KubernetesClient.close
+
+    def note(client: KubernetesClient) -> None:
+        close(client)
+        closed.append(client)
+
+    monkeypatch.setattr(KubernetesClient, "close", note)
+    login = TokenRequestAuth(role=ROLE, service_account="tide", namespace=NAMESPACE)
+    home = Home(
+        folder="",
+        keyring="",
+        vault=cluster.vault.settings(login=login).sent(),
+        kubernetes=cluster.kubernetes.settings().sent(),
+    )
+    cluster.kubernetes.put("secrets", "matrix-secrets", data=encoded({"secrets.json": "{}"}))
+    source = KubernetesSource(cluster="home", namespace=NAMESPACE, secret="matrix-secrets")  # noqa: S106  # its name
+    store = source.store(home)
+    assert store.read() is not None
+    assert not closed
+    del store
+    assert len(closed) == 1
+    assert replace(source, plain=True).plain_content(home) == b"{}"
+    assert len(closed) == 2
+    with source.transit(home) as transit:
+        transit.read_key()
+        assert len(closed) == 3
 
 
 def test_a_credential_plugin_is_found(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,13 +29,13 @@ from framework.secrets.vault.settings import (
     TokenRequestAuth,
 )
 from framework.secrets.vault.transit import VaultTransit, open_transit
+from tests.secrets.httpserver import Answer
 from tests.secrets.vault_standin import (
     JWT,
     KEY,
     ROLE,
     ROLE_ID,
     SECRET_ID,
-    Answer,
     VaultStandin,
     refused,
 )
@@ -161,7 +161,11 @@ def test_an_api_server_that_gives_no_token(
     ("status", "error", "said"),
     [
         (400, "invalid audience (aud) claim: audience claim does not match", 'audience be "vault"'),
-        (400, 'invalid role name "tide"', 'there is no role "tide" in auth/kubernetes: make it'),
+        (
+            400,
+            'invalid role name "tide"',
+            'there is no role "tide" in auth/kubernetes: make it (matrix access, then matrix vault',
+        ),
         (403, "service account name not authorized", "is not bound to this service account"),
         (403, "namespace not authorized", "is not bound to this service account and namespace"),
         (400, "invalid expiration time (exp) claim: token is expired", "has expired: is it a"),
@@ -191,7 +195,7 @@ def test_a_service_account_that_vault_may_not_have_asked_about(vault: VaultStand
 @pytest.mark.parametrize(
     ("status", "error", "said"),
     [
-        (400, "invalid role or secret ID", "make a new one and write it to secret_id_file"),
+        (400, "invalid role or secret ID", "secret_id_num_uses = 1 also by a login whose reply"),
         (400, "invalid secret id", "make a new one and write it to secret_id_file"),
         (403, "permission denied", "is auth/machines the approle auth method?"),
     ],
@@ -215,7 +219,7 @@ def test_an_answer_without_a_token(vault: VaultStandin, auth: object) -> None:
 def test_nobody_logs_in_before_it_is_needed(vault: VaultStandin) -> None:
     with open_transit(vault.settings(), kubernetes()) as transit:
         transit.now()
-    assert vault.paths() == ["sys/health?standbyok=True"]
+    assert vault.paths() == ["sys/health"]
 
 
 def test_one_login_serves_all_calls_and_is_revoked_at_the_end(vault: VaultStandin) -> None:
@@ -302,6 +306,22 @@ def test_what_a_new_token_may_not_is_not_tried_again(vault: VaultStandin) -> Non
             with pytest.raises(TransitRefused):
                 transit.read_key()
     assert vault.paths().count(LOGIN) == 2
+
+
+def test_a_right_that_a_role_lacks_is_not_said_to_be_an_old_token(vault: VaultStandin) -> None:
+    """As where VAULT_ROLE is wrong: the role is named."""
+    vault.intercept = lambda request: (
+        refused(403, "permission denied") if request.path.startswith("transit/") else None
+    )
+    with (
+        open_transit(vault.settings(), kubernetes()) as transit,
+        pytest.raises(TransitRefused) as caught,
+    ):
+        transit.encrypt(b"context", b"value")
+    assert str(caught.value) == (
+        f'Vault at 127.0.0.1:{vault.port} refuses {READ} to role "{ROLE}" of auth/kubernetes: let '
+        "its policy have read there (matrix access, then matrix vault bootstrap --from access.json)"
+    )
 
 
 def test_the_same_token_is_not_tried_again(vault: VaultStandin) -> None:

@@ -25,14 +25,14 @@ from framework.secrets.transit import (
 )
 from framework.secrets.vault.transit import BATCH_BYTES, BATCH_ITEMS, VaultTransit, open_transit
 from tests.real.authority import Authority
+from tests.secrets.httpserver import Answer, Request
 from tests.secrets.vault_standin import (
     FAMILIES,
     KEY,
     MISMATCH,
-    Answer,
-    Request,
     VaultStandin,
     refused,
+    token_of,
 )
 
 HOME = b"v1\0document\0home\0home\0matrix-secrets\0secrets.json"
@@ -140,6 +140,44 @@ def test_nothing_is_waited_for_longer_than_the_patience(vault: VaultStandin, cal
     assert time.monotonic() - start_s < 2
 
 
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_reply_that_dribbles_is_not_waited_for(vault: VaultStandin, part: str) -> None:
+    """Though a byte comes each time within the limit."""
+    vault.intercept = lambda request: Answer(200, {}, dribble=part)
+    start_s = time.monotonic()
+    with opened(vault) as transit, pytest.raises(TransitUnavailable, match="answer in time"):
+        transit.now()
+    assert time.monotonic() - start_s < 2
+
+
+def test_what_is_left_of_a_reply_has_what_is_left_of_its_time(vault: VaultStandin) -> None:
+    vault.intercept = lambda request: Answer(200, {}, dribble="body", dribble_s=1.8)
+    start_s = time.monotonic()
+    with opened(vault, patience_s=2) as transit, pytest.raises(TransitUnavailable):
+        transit.now()
+    assert time.monotonic() - start_s < 3
+
+
+def test_a_limit_is_of_one_reply_and_not_of_its_connection(vault: VaultStandin) -> None:
+    vault.intercept = lambda request: Answer(200, {"server_time_utc": 1}, after_s=0.3)
+    with opened(vault, patience_s=0.5) as transit:
+        for _ in range(3):
+            assert transit.now().timestamp() == 1
+
+
+@pytest.mark.parametrize("namespace", ["", "team"])
+def test_the_namespace_is_named_but_where_there_is_only_the_root_one(
+    vault: VaultStandin, namespace: str
+) -> None:
+    """Vault answers sys/health nowhere else."""
+    with opened(vault, namespace=namespace) as transit:
+        transit.read_key()
+        transit.now()
+    named = [each.headers.get("X-Vault-Namespace", "") for each in vault.requests]
+    assert vault.paths() == [f"transit/keys/{KEY}", "sys/health"]
+    assert named == [namespace, ""]
+
+
 def test_one_that_is_not_there(vault: VaultStandin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -161,8 +199,16 @@ def test_batches_are_bounded_in_items_and_in_bytes(vault: VaultStandin) -> None:
         plain = vault.transit.decrypt(Sealed(sealed.context, result))
         assert plain == vault.transit.decrypt(sealed)
     sent = [each for each in vault.requests if each.path.startswith("transit/rewrap")]
-    assert [len(each.body.get("batch_input", [0])) for each in sent] == [100, 100, 3, 1, 1, 1]
+    assert [len(each.body.get("batch_input", [0])) for each in sent] == [200, 200, 3, 1, 1, 1]
+    assert all(_json_strings(each.body) <= 1000 for each in sent)  # more is refused by OpenBao
     assert all(int(each.headers["Content-Length"]) < 2 * BATCH_BYTES for each in sent)
+
+
+def _json_strings(value: object) -> int:
+    """Names and texts in it."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_json_strings, value.values()))
+    return sum(map(_json_strings, value)) if isinstance(value, list) else isinstance(value, str)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -283,8 +329,8 @@ def test_a_reader_needs_no_right_to_read_the_key(vault: VaultStandin) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("key", "nowhere", 'does not have the key "nowhere" of transit: make it (vault write'),
-        ("mount", "elsewhere", "make it (vault write elsewhere/keys/matrix derived=true)"),
+        ("key", "nowhere", 'not have the key "nowhere" of transit: make it (matrix access, then'),
+        ("mount", "elsewhere", "or it alone, vault write elsewhere/keys/matrix derived=true)"),
     ],
 )
 def test_a_key_that_is_not_there(vault: VaultStandin, name: str, value: str, said: str) -> None:
@@ -302,7 +348,7 @@ def test_a_right_that_is_lacking_is_named(vault: VaultStandin) -> None:
         assert str(caught.value).endswith(
             f"refuses transit/decrypt/{KEY} to root: let its policy have update there, with "
             "this context (matrix access, then matrix vault bootstrap --from access.json). If it "
-            "has, the token has run out"
+            "has, the token has run out: log in again (vault login)"
         )
         with pytest.raises(TransitRefused, match="let its policy have read there"):
             transit.read_key()
@@ -378,7 +424,7 @@ except Exception as error:
         return done.stdout
 
     assert run(mine, theirs) == "1\n"
-    assert {request.token for request in vault.requests} <= {"", vault.root}
+    assert {token_of(request) for request in vault.requests} <= {"", vault.root}
     assert "is not signed by a CA in" in run(theirs, mine)
     assert not (tmp_path / "keys").exists()
 

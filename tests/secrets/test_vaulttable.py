@@ -13,6 +13,7 @@ from framework.project import Project
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.vault.settings import (
     AppRoleAuth,
+    Auth,
     KubernetesAuth,
     TokenAuth,
     TokenRequestAuth,
@@ -98,6 +99,35 @@ def test_vaults_own_variables_are_defaults(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("login", ["", ROLE, 'login = { method = "token", token_file = "/t" }\n'])
+def test_a_human_may_log_in_otherwise_than_the_file_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.chdir("/")
+
+    def read(token_file: str) -> Auth:
+        environ = {"VAULT_TOKEN_FILE": token_file, "VAULT_ROLE": "tide"}
+        return settings(tmp_path, LEAST + login, **environ).login
+
+    assert read("/other") == TokenAuth(token_file=str(Path("/other")))
+    assert read("~/.vault-token") == TokenAuth(token_file=str(Path("/home/me/.vault-token")))
+    assert read("here") == TokenAuth(token_file=str(Path("/here")))
+    assert read("") == settings(tmp_path, LEAST + login, VAULT_ROLE="tide").login
+
+
+def test_where_there_is_no_pod_its_login_is_not_all_there_is(tmp_path: Path) -> None:
+    missing = "secrets.vault.login.role is missing, and so is VAULT_ROLE in the environment"
+    assert problems(tmp_path, LEAST) == [
+        f'{missing}. It is for pods: elsewhere set method = "token-request", or log in with vault '
+        "login and let VAULT_TOKEN_FILE name ~/.vault-token"
+    ]
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+    assert problems(tmp_path, LEAST, **pod) == [missing]
+    asked = LEAST + 'login = { method = "token-request", service_account = "a", namespace = "n" }'
+    assert problems(tmp_path, asked) == [missing]
+
+
 def test_files_are_where_the_table_is_or_at_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,10 +149,6 @@ def test_files_are_where_the_table_is_or_at_home(
             "secrets.vault.address is missing, and so is VAULT_ADDR in the environment",
         ),
         (f'[secrets.vault]\naddress = "{ADDRESS}"\n{ROLE}', "secrets.vault.key is missing"),
-        (
-            LEAST,
-            "secrets.vault.login.role is missing, and so is VAULT_ROLE in the environment",
-        ),
         (LEAST + ROLE + "kye = 'x'", "nothing is called secrets.vault.kye; did you mean key?"),
         (LEAST + ROLE + "mount = ''", "secrets.vault.mount must not be empty"),
         (LEAST + ROLE + "mount = 5", "secrets.vault.mount must be text, in quotes"),

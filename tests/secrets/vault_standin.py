@@ -8,23 +8,17 @@ with ``intercept``.
 from __future__ import annotations
 
 import base64
-import json
 import secrets
-import ssl
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.transit import Sealed, TooOld, TransitRefused
 from framework.secrets.vault.login import Login, TokenLogin
 from framework.secrets.vault.settings import TokenAuth, VaultSettings
 from tests.real.authority import Authority, Leaf
+from tests.secrets.httpserver import Answer, Request, Standin
 
 FAMILIES = ("1.21", "1.13", "1.8")
 KEY = "matrix"
@@ -33,33 +27,18 @@ ROLE_ID, SECRET_ID = "role-id", "secret-id"
 MISMATCH = "cipher: message authentication failed"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked; ``path`` is what comes after ``/v1/``."""
-
-    method: str
-    path: str
-    body: dict[str, Any]
-    token: str
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: Any = None
-    """Bytes as they are, None as nothing, everything else as JSON."""
-    headers: dict[str, str] = field(default_factory=dict)
-    after_s: float = 0.0
-    """How long it takes. Negative: the connection is cut instead."""
+def token_of(request: Request) -> str:
+    return request.headers.get("X-Vault-Token", "")
 
 
 def refused(status: int, *errors: str) -> Answer:
     return Answer(status, {"errors": list(errors)})
 
 
-class VaultStandin:
-    """One Vault with one derived key, on a port of its own, until the context is left."""
+class VaultStandin(Standin):
+    """One Vault with one derived key."""
+
+    prefix = "/v1/"
 
     def __init__(self, folder: Path, *, family: str = "1.21", leaf: Leaf | None = None) -> None:
         self.transit = LocalTransit.create(folder / "vault" / "keyring")
@@ -69,12 +48,7 @@ class VaultStandin:
         self.root = secrets.token_hex()
         self.tokens = {self.root}
         self.lease_s = 60
-        self.requests: list[Request] = []
-        self.intercept: Callable[[Request], Answer | None] = lambda request: None
-        self._server = _Server(self)
-        self.port: int = self._server.server_address[1]
-        self.address = f"https://127.0.0.1:{self.port}"
-        self._stopping = threading.Event()
+        super().__init__(self.leaf)
 
     def settings(self, **changed: Any) -> VaultSettings:
         login = TokenAuth(token_file=str(self.leaf.key))
@@ -89,19 +63,16 @@ class VaultStandin:
         """What was asked, in order."""
         return [request.path for request in self.requests]
 
-    def answer(self, request: Request) -> Answer:
-        self.requests.append(request)
-        intercepted = self.intercept(request)
-        if intercepted is not None:
-            return intercepted
-        if request.path.split("?")[0] == "sys/health":
+    def _answer(self, request: Request) -> Answer:
+        if request.path == "sys/health":
             return Answer(200, {"sealed": False, "server_time_utc": int(time.time())})
         if request.path.startswith("auth/") and request.path.endswith("/login"):
             return self._login(request)
-        if request.token not in self.tokens:
+        token = token_of(request)
+        if token not in self.tokens:
             return refused(403, "permission denied")
         if request.path == "auth/token/revoke-self":
-            self.tokens.discard(request.token)
+            self.tokens.discard(token)
             return Answer(204)
         mount, _, rest = request.path.partition("/")
         if mount != "transit":
@@ -192,77 +163,3 @@ class VaultStandin:
             )
         self.transit.set_min_decryption_version(max(version, 1))
         return Answer(204)
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def hold(self, after_s: float) -> None:
-        """Wait as long, or until the end."""
-        self._stopping.wait(after_s)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, vault: VaultStandin) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.vault = vault
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(vault.leaf.certificate, vault.leaf.key)
-        self.socket = context.wrap_socket(
-            self.socket, server_side=True, do_handshake_on_connect=False
-        )
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that does not trust it, or is gone, is no error of the stand-in's."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 5
-    wbufsize = -1  # head and body of an answer go together
-    server: _Server
-
-    def do_GET(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        request = Request(
-            self.command,
-            self.path.removeprefix("/v1/"),
-            json.loads(self.rfile.read(length) or "{}"),
-            self.headers.get("X-Vault-Token", ""),
-            dict(self.headers),
-        )
-        answer = self.server.vault.answer(request)
-        if answer.after_s:
-            self.server.vault.hold(answer.after_s)
-        if answer.after_s < 0:
-            self.close_connection = True
-            return
-        body = answer.body
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        content = b"" if body is None else content
-        self.send_response(answer.status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
-        for name, value in {**headers, **answer.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_POST = do_PUT = do_GET  # noqa: N815  # the names that http.server calls
-
-    def log_message(self, *args: object) -> None:
-        """Not to the screen."""

@@ -130,8 +130,11 @@ def test_what_is_written_and_said(folder: Folder) -> None:
     assert "tide_north.token" not in data_keys(panel)
     (held,) = folder.written["inventory"]
     assert held["data_keys"] == sorted({*data_keys(north), *data_keys(panel)})
-    assert "VAULT_ROLE    matrix-home-matrix-read-tide-north" in done.stdout
-    assert "door, tidepage run in one process, and what one of them may decrypt" in done.stdout
+    assert "VAULT_ROLE    matrix_home_matrix_read_tide-north" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "door, tidepage run in one process, and what one of them may decrypt" in said
+    assert f"may decrypt of matrix-secrets: {', '.join(data_keys(panel))} together" in said
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stdout.endswith("access.json is written\n")
     assert folder.run("access").stdout.endswith("access.json is up to date\n")
 
@@ -139,7 +142,7 @@ def test_what_is_written_and_said(folder: Folder) -> None:
 def test_of_a_document_it_is_the_whole(folder: Folder) -> None:
     folder.toml(SERVICE, DOCUMENT)
     done = folder.run("access")
-    assert "may decrypt   secrets.json of whole, all of it" in done.stdout
+    assert "may decrypt   of whole: secrets.json, all of it" in done.stdout
     assert data_keys(folder.written["workloads"][0]) == ["secrets.json"]
 
 
@@ -168,6 +171,27 @@ def test_one_account_for_two_is_said(folder: Folder) -> None:
     assert "panel, tide-north run as one service account, matrix, so each of them" in done.stdout
 
 
+def test_the_file_that_the_environment_names_is_called_as_one_likes(folder: Folder) -> None:
+    folder.toml(SERVICE, SEALED, name="tt.toml")
+    done = folder.run("access", "--workload", "./tt.toml=all", MATRIX_TOML="./tt.toml")
+    assert done.returncode == 0, done.stderr
+    assert folder.written["workloads"][0]["name"] == "all"
+
+
+@pytest.mark.parametrize(
+    "login", ['method = "token"', 'method = "approle"\nrole_id = "x"\nsecret_id_file = "x"']
+)
+def test_a_login_that_is_no_service_account_s_is_noted(folder: Folder, login: str) -> None:
+    more = 'token_file = "x"' if "token" in login else ""
+    folder.toml(SERVICE, SEALED, f"[secrets.vault.login]\n{login}\n{more}")
+    done = folder.run("access")
+    assert done.returncode == 0
+    method = login.split('"')[1]
+    assert f"note: matrix.toml logs in by {method}, which does not say where" in done.stderr
+    assert "auth/kubernetes is taken" in done.stderr
+    assert folder.written["auth"] == "kubernetes"
+
+
 def test_a_check_shows_what_is_not_as_it_should_be(folder: Folder) -> None:
     folder.toml(SERVICE, SEALED)
     missing = folder.run("access", "--check")
@@ -189,7 +213,9 @@ def test_where_vault_is_and_as_whom_one_logs_in_makes_no_difference(folder: Fold
     folder.toml(SERVICE, SEALED)
     folder.run("access")
     folder.toml(SERVICE, SEALED, 'address = "https://vault:8200"\nlogin.role = "x"\n')
-    assert folder.run("access", "--check", VAULT_ADDR="nonsense").returncode == 0
+    environ = {"VAULT_ADDR": "nonsense", "VAULT_TOKEN_FILE": "mine"}
+    done = folder.run("access", "--check", **environ)
+    assert (done.returncode, done.stderr) == (0, "")
     folder.toml(SERVICE, SEALED, 'login.mount = "k8s-home"\n')
     assert folder.run("access", "--check").returncode == 1
 
@@ -268,7 +294,7 @@ def test_a_vault_that_is_not_there(known: Folder) -> None:
 def test_what_it_is_given_must_be_what_it_is(known: Folder) -> None:
     (known.path / "ca.pem").write_text("no certificate")
     for words, said in (
-        (("--from", "other.json"), "make it with matrix access"),
+        (("--from", "other.json"), "Make it (matrix access)"),
         (("--cluster", "away"), "has nothing for the cluster away; it has home"),
         (("--kubernetes-ca-file", "ca.pem"), "ca.pem holds no certificate"),
         (("--kubernetes-reviewer-file", "jwt"), "make one anew"),
@@ -276,3 +302,14 @@ def test_what_it_is_given_must_be_what_it_is(known: Folder) -> None:
         done = known.run("vault", "bootstrap", *words, VAULT_ADDR="http://127.0.0.1:9")
         assert done.returncode == 78
         assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api:6443", "api:6443", "https://", "", "https://me:it@api"]
+)
+def test_the_api_server_is_asked_by_tls_alone(known: Folder, url: str) -> None:
+    words = ("vault", "bootstrap", "--kubernetes-host", url)
+    done = known.run(*words, VAULT_ADDR="http://127.0.0.1:9")
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert "Invalid value for --kubernetes-host: it must be a URL that begins with https" in said

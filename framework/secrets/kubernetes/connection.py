@@ -10,11 +10,9 @@ Of that package ``config`` and ``ApiClient`` alone are used. Its generated model
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +23,10 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, incluster_config, kube_config
 
 from framework.errors import ConfigError
-from framework.secrets.kubernetes.settings import IN_POD, KubernetesSettings
+from framework.secrets import transport
+from framework.secrets.kubernetes.settings import FOR_PLUGINS, IN_POD, KubernetesSettings
 from framework.secrets.store import StoreRefused, StoreUnavailable
-from framework.secrets.tls import client_context
+from framework.secrets.tls import client_context, is_loopback
 
 TABLE = "[secrets.kubernetes]"
 BEARER = "BearerToken"
@@ -35,14 +34,13 @@ _POD: Any = incluster_config  # the package has no types there
 _FILES: Any = kube_config
 _CREDENTIAL = re.compile(r"[A-Za-z]+ [!-~]{1,65536}")
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Failure = StoreRefused | StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """A way to one API server."""
+class Connection:
+    """To one API server, as somebody."""
 
     api: Any = field(repr=False)
     """The package's ``ApiClient``."""
@@ -50,8 +48,12 @@ class Access:
     """Its URL."""
     namespace: str
     """Where one is, unless another is named."""
-    ca: str
+    ca_file: str
     """What to call the CA in messages: the file that it is in."""
+
+    def close(self) -> None:
+        transport.close(self.api.rest_client.pool_manager)
+        self.api.close()
 
     def authorization(self) -> str | Failure:
         """What the header says, read afresh where it changes; empty for a client certificate.
@@ -72,8 +74,8 @@ class Access:
         return str(value)
 
 
-def access(settings: KubernetesSettings) -> Access:
-    """The way that ``settings`` name. A credential plugin may run for it.
+def connect(settings: KubernetesSettings) -> Connection:
+    """The one that ``settings`` name; nothing is sent yet. A credential plugin may run for it.
 
     :raises ConfigError: it cannot be used.
     """
@@ -83,7 +85,7 @@ def access(settings: KubernetesSettings) -> Access:
     return outcome
 
 
-def _from_pod(settings: KubernetesSettings) -> Access | ConfigError:
+def _from_pod(settings: KubernetesSettings) -> Connection | ConfigError:
     configuration = _configuration()
     folder = Path(settings.account)
     if not all(name in settings.environ for name in IN_POD):
@@ -105,14 +107,10 @@ def _from_pod(settings: KubernetesSettings) -> Access | ConfigError:
         )
     ca = settings.ca_file or str(folder / "ca.crt")
     context = client_context(ca, strict=settings.strict)
-    return Access(_api(configuration, context), configuration.host, namespace, ca)
+    return Connection(_api(configuration, context), configuration.host, namespace, ca)
 
 
-def _from_kubeconfig(settings: KubernetesSettings) -> Access | ConfigError:
-    # The child has no environment: a credential plugin has to be found, and its own files by it.
-    for name, value in settings.environ.items():
-        if name not in IN_POD:
-            os.environ.setdefault(name, value)
+def _from_kubeconfig(settings: KubernetesSettings) -> Connection | ConfigError:
     try:
         return _loaded(settings)
     except ConfigError as error:
@@ -136,7 +134,7 @@ def _from_kubeconfig(settings: KubernetesSettings) -> Access | ConfigError:
     )
 
 
-def _loaded(settings: KubernetesSettings) -> Access | ConfigError:
+def _loaded(settings: KubernetesSettings) -> Connection | ConfigError:
     where = settings.kubeconfig
     if not any(Path(each).exists() for each in where.split(":")):
         return ConfigError(f"there is no kubeconfig {where}: set kubeconfig in {TABLE}")
@@ -152,13 +150,19 @@ def _loaded(settings: KubernetesSettings) -> Access | ConfigError:
             temp_file_path=folder,
         )
         context = loader.current_context["context"]
-        if "auth-provider" in _user(files.config.value, context.get("user")):
+        user = _user(files.config.value, context.get("user"))
+        if "auth-provider" in user:
             return ConfigError(
                 f"{where} names an auth-provider, which kubectl has given up: let its user have a "
                 "credential plugin (exec)"
             )
+        if "exec" in user:
+            # The child has no environment: the plugin has to be found, and its own files by it.
+            known = settings.environ
+            told = [{"name": each, "value": known[each]} for each in FOR_PLUGINS if each in known]
+            user["exec"]["env"] = [*told, *(user["exec"].get("env") or ())]
         loader.load_and_set(configuration)
-        refusal = _unsafe(where, configuration)
+        refusal = _unsafe(where, configuration, has_plugin="exec" in user)
         if refusal is not None:
             return refusal
         tls = client_context(
@@ -168,22 +172,22 @@ def _loaded(settings: KubernetesSettings) -> Access | ConfigError:
             # Without a password OpenSSL would ask for one on the terminal.
             tls.load_cert_chain(configuration.cert_file, configuration.key_file, password="")
     namespace = context.get("namespace") or "default"
-    return Access(
+    return Connection(
         _api(configuration, tls), configuration.host, namespace, settings.ca_file or where
     )
 
 
-def _user(kubeconfig: Mapping[str, Any], name: object) -> Mapping[str, Any]:
+def _user(kubeconfig: Any, name: object) -> Any:
     """What the kubeconfig has about the user of that name."""
     entries = [getattr(each, "value", each) for each in kubeconfig.get("users") or []]
     found = [each.get("user") for each in entries if each["name"] == name]
     return (found[0] if found else None) or {}
 
 
-def _unsafe(where: str, configuration: Any) -> ConfigError | None:
+def _unsafe(where: str, configuration: Any, *, has_plugin: bool) -> ConfigError | None:
     """What a kubeconfig may say and we do not do."""
     parts = urlsplit(configuration.host)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         return ConfigError(
             f"{where} names a server without https://: without TLS it must be on this machine "
             "(kubectl proxy)"
@@ -196,10 +200,15 @@ def _unsafe(where: str, configuration: Any) -> ConfigError | None:
         )
     anonymous = BEARER not in configuration.api_key and not configuration.cert_file
     if anonymous and parts.scheme == "https":
-        return ConfigError(
-            f"{where} gives no credentials for {parts.netloc}: either its user has none, or the "
-            "credential plugin that it names has failed (try kubectl get secrets)"
-        )
+        why = "its user has none"
+        if has_plugin:
+            why = (
+                "the credential plugin of its user has failed. See whether kubectl get secrets "
+                "works; the process that reads secrets has nothing of the environment but "
+                f"{' and '.join(FOR_PLUGINS)}, so what else the plugin needs must be in env under "
+                "exec of that user"
+            )
+        return ConfigError(f"{where} gives no credentials for {parts.netloc}: {why}")
     return None
 
 
@@ -217,5 +226,5 @@ def _api(configuration: Any, context: ssl.SSLContext) -> Any:
     api = ApiClient(configuration)
     api.user_agent = "matrix-framework"
     # The package has no option for it; tests/secrets/test_kubernetes.py sees that it works.
-    api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = context
+    transport.prepare(api.rest_client.pool_manager, context)
     return api

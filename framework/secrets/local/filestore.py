@@ -10,14 +10,13 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from framework import durable
+from framework.secrets.patience import given
 from framework.secrets.store import Conflict, Stored, StoreRefused, StoreUnavailable
 
 _VERSION = re.compile(r"([0-9]{1,15})-[0-9a-f]{16}")
 
-T = TypeVar("T")
 Failure = StoreRefused | StoreUnavailable
 
 
@@ -31,15 +30,15 @@ class FileStore:
         self._patience_s = patience_s
 
     def read(self) -> Stored | None:
-        return _given(_load(self._path))
+        return given(_load(self._path))
 
     def create(self, data: Mapping[str, str], annotations: Mapping[str, str]) -> Stored:
-        return _given(self._write(None, data, annotations))
+        return given(self._write(None, data, annotations))
 
     def replace(
         self, held: Stored, data: Mapping[str, str], annotations: Mapping[str, str]
     ) -> Stored:
-        return _given(self._write(held, data, annotations))
+        return given(self._write(held, data, annotations))
 
     def _write(
         self, held: Stored | None, data: Mapping[str, str], annotations: Mapping[str, str]
@@ -56,13 +55,6 @@ class FileStore:
         except OSError as error:
             return _failure(self._path, "written", error)
         return stored
-
-
-def _given(outcome: T | Failure) -> T:
-    """Raised here, the error carries no context."""
-    if isinstance(outcome, StoreRefused | StoreUnavailable):
-        raise outcome
-    return outcome
 
 
 def _conflict(name: str, found: Stored | None) -> Conflict:

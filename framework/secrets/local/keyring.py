@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from framework import durable
+from framework.secrets.patience import given
 from framework.secrets.transit import (
     Sealed,
     TooOld,
@@ -38,7 +38,6 @@ _FORMAT = "matrix keyring 1"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
-T = TypeVar("T")
 Failure = TransitRefused | TransitUnavailable
 
 
@@ -114,7 +113,8 @@ class Keyring:
         if version < self.min_decryption_version:
             return TooOld(
                 f"the ciphertext is of key version {version}, below min_decryption_version "
-                f"{self.min_decryption_version}: it was retired. Seal the value again, or lower it"
+                f"{self.min_decryption_version}: it was retired. Seal the value again, or bring it "
+                "back with `matrix rotate --recover`"
             )
         body = _unbase64(sealed.ciphertext.rpartition(":")[2])
         if body is not None and len(body) > _NONCE_BYTES:
@@ -155,8 +155,8 @@ class LocalTransit:
         :raises TransitRefused: :raises TransitUnavailable:
         """
         transit = cls(path, patience_s=patience_s)
-        _given(_made(path.parent))
-        _given(transit._write(_first))
+        given(_made(path.parent))
+        given(transit._write(_first))
         return transit
 
     def exists(self) -> bool:
@@ -164,13 +164,13 @@ class LocalTransit:
 
         :raises TransitRefused: :raises TransitUnavailable: that cannot be seen.
         """
-        return _given(_is_there(self.path))
+        return given(_is_there(self.path))
 
     def encrypt(self, context: bytes, plaintext: bytes) -> str:
         return self._keyring().encrypt(context, plaintext)
 
     def decrypt(self, sealed: Sealed) -> bytes:
-        return _given(self._keyring().decrypt(sealed))
+        return given(self._keyring().decrypt(sealed))
 
     def rewrap(self, batch: Sequence[Sealed]) -> list[str | TransitRefused]:
         keyring = self._keyring()
@@ -189,7 +189,7 @@ class LocalTransit:
         return datetime.now(UTC)
 
     def _keyring(self) -> Keyring:
-        return _given(_load(self.path))
+        return given(_load(self.path))
 
     def _change(self, change: Callable[[Keyring], Keyring | TransitRefused]) -> None:
         self._keyring()  # or say why not, before a lock is put beside what is not there
@@ -198,7 +198,7 @@ class LocalTransit:
             keyring = _load(path)
             return change(keyring) if isinstance(keyring, Keyring) else keyring
 
-        _given(self._write(changed))
+        given(self._write(changed))
 
     def _write(self, make: Callable[[Path], Keyring | Failure]) -> Failure | None:
         try:
@@ -210,13 +210,6 @@ class LocalTransit:
         except OSError as error:
             return _failure(self.path, "written", error)
         return None
-
-
-def _given(outcome: T | Failure) -> T:
-    """Raised here, the error carries neither a context nor a frame that held a key."""
-    if isinstance(outcome, TransitRefused | TransitUnavailable):
-        raise outcome
-    return outcome
 
 
 def _made(folder: Path) -> Failure | None:

@@ -1,7 +1,8 @@
 """What Vault lacks of ``access.json``, and making it so. For whoever administers Vault.
 
 Responsible for comparing: all is read before anything is changed, and only what differs is written.
-Nothing is ever deleted. What is wanted is decided in ``policies``, told in ``tools.vault``.
+Nothing is ever deleted. What is wanted is decided in ``policies``, what a change takes away in
+``losses``; ``tools.vault`` tells, and asks whether that is meant.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from framework.secrets.access import Namespace
+from framework.secrets.patience import given
 from framework.secrets.transit import TransitRefused
-from framework.secrets.vault.client import FORBIDDEN, Failure, Reply, given
+from framework.secrets.vault.client import FORBIDDEN, Failure, Reply
+from framework.secrets.vault.leftovers import left_over, others
 from framework.secrets.vault.login import Session
-from framework.secrets.vault.policies import Role, prefix, roles_of
+from framework.secrets.vault.losses import lost_by_policy, lost_by_role
+from framework.secrets.vault.policies import POLICIES, Role, owner_of, roles_of
 
 IN_CLUSTER = "https://kubernetes.default.svc"
 """The API server, to a Vault that is a pod."""
 _KEY = {"type": "aes256-gcm96", "derived": True}
 _KINDS = ("aes256-gcm96", "aes128-gcm96", "chacha20-poly1305")
 """Of keys that can be derived, and encrypt."""
+_OUTSIDE = "--kubernetes-host, --kubernetes-ca-file and --kubernetes-reviewer-file"
 _CONFIG = re.compile(r"auth/.+/config")
 _UNKNOWN_TO_OLD = {"bound_service_account_namespace_selector": ""}
 """What an older Vault does not show, because it has no such thing."""
@@ -51,6 +56,10 @@ class Change:
     is_new: bool
     difference: Sequence[str] = ()
     """Between what is there and what is wanted, in lines."""
+    lost: Sequence[str] = ()
+    """What is allowed now, and would not be any more."""
+    caution: str = ""
+    """What is to be considered before it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class Plan:
 
     changes: Sequence[Change]
     warnings: Sequence[str]
+    notes: Sequence[str]
+    """What may well be as it should."""
 
 
 class Bootstrap:
@@ -67,6 +78,7 @@ class Bootstrap:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._name = session.vault.name
+        self._made: list[str] = []
 
     def plan(self, namespaces: Sequence[Namespace], cluster: Cluster) -> Plan:
         """What differs. Nothing is changed.
@@ -78,29 +90,35 @@ class Bootstrap:
         roles = roles_of(namespaces)
         changes: list[Change] = []
         warnings: list[str] = []
+        # Login first: to configure it is what may fail, and half of the rest would be of no use.
+        methods = self._table("sys/auth")
+        auths = sorted({each.auth for each in namespaces})
+        for auth in auths:
+            there = f"{auth}/" in methods
+            changes += self._mounted(methods, "sys/auth", auth, "kubernetes")
+            changes += self._config(auth, cluster, there=there, warnings=warnings)
         engines = self._table("sys/mounts")
         for mount in sorted({each.mount for each in namespaces}):
             changes += self._mounted(engines, "sys/mounts", mount, "transit")
         for each in namespaces:
             there = f"{each.mount}/" in engines
             changes += self._key(each, there=there, warnings=warnings)
-        methods = self._table("sys/auth")
-        for auth in sorted({each.auth for each in namespaces}):
-            there = f"{auth}/" in methods
-            changes += self._mounted(methods, "sys/auth", auth, "kubernetes")
-            changes += self._config(auth, cluster, there=there, warnings=warnings)
-            if there:
-                warnings += self._left_over(auth, namespaces, roles)
         for role in roles:
             changes += self._policy(role)
             changes += self._role(role, there=f"{role.auth}/" in methods)
-        return Plan(changes, warnings)
+        folders = [POLICIES, *(f"auth/{auth}/role" for auth in auths if f"{auth}/" in methods)]
+        owned = self._owned(folders)
+        warnings += left_over(owned, namespaces, roles)
+        return Plan(changes, warnings, list(others(owned, namespaces)))
 
     def make(self, change: Change) -> None:
         """:raises TransitRefused: :raises TransitUnavailable:"""
         reply = given(self._ask("post", change.path, change.body))
         if not reply.ok:
-            raise self._refusal(change.path, reply, "write")
+            made = f"{', '.join(self._made)}, which stays" if self._made else "nothing"
+            refusal = self._refusal(change.path, reply, "write")
+            raise TransitRefused(f"{refusal}. Done before: {made}. The next run goes on from there")
+        self._made.append(change.what)
 
     # -------------------------------------------------------------------------- what there is
 
@@ -149,54 +167,59 @@ class Bootstrap:
                 body["kubernetes_ca_cert"] = cluster.ca_pem
             if cluster.reviewer:
                 body["token_reviewer_jwt"] = cluster.reviewer
-            yield Change(f"{path}: the API server is {body['kubernetes_host']}", path, body, True)
+            what = f"{path}: the API server is {body['kubernetes_host']}"
+            caution = (
+                f"{path}: {IN_CLUSTER} is right only for a Vault that runs in that cluster itself. "
+                f"For another, give {_OUTSIDE}"
+            )
+            yield Change(what, path, body, True, caution="" if cluster.host else caution)
             return
         wanted = {"kubernetes_host": cluster.host, "kubernetes_ca_cert": cluster.ca_pem}
-        warnings += [
-            # To write it anew would drop the reviewer's token, which cannot be read.
-            f"{path} has another {name}, and was left as it is: change it with vault write {path}"
+        reasons = [
+            f"it has another {name}"
             for name, value in wanted.items()
             if value and str(found.get(name)).strip() != value.strip()
         ]
+        if cluster.reviewer:
+            reasons.append("whether it has this token_reviewer_jwt, Vault does not show")
+        if reasons:
+            # Others may log in by it too; and a part of it, written, drops the reviewer's token.
+            warnings.append(
+                f"{path} is there, and was left as it is ({', '.join(reasons)}). To change it, "
+                f"write all of it: vault write {path} kubernetes_host={cluster.host or 'URL'} "
+                "kubernetes_ca_cert=@FILE token_reviewer_jwt=@FILE"
+            )
 
     def _policy(self, role: Role) -> Iterator[Change]:
-        path = f"sys/policies/acl/{role.name}"
-        found = self._read(path)
-        before = None if found is None else str(found.get("policy"))
-        if before != role.policy:
-            difference = _difference(before or "", role.policy)
-            body = {"policy": role.policy}
-            yield Change(f"policy {role.name}", path, body, before is None, difference)
+        found = self._read(role.policy_path)
+        before = "" if found is None else str(found.get("policy"))
+        if found is None or before != role.policy:
+            yield Change(
+                f"policy {role.name}",
+                role.policy_path,
+                {"policy": role.policy},
+                found is None,
+                _difference(before, role.policy),
+                lost_by_policy(before, role.policy),
+            )
 
     def _role(self, role: Role, *, there: bool) -> Iterator[Change]:
-        path = f"auth/{role.auth}/role/{role.name}"
         wanted = role.settings
-        found = self._read(path) if there else None
+        found = self._read(role.path) if there else None
         shown = {name: (found or {}).get(name, _UNKNOWN_TO_OLD.get(name)) for name in wanted}
         if shown != wanted:
             difference = _difference(_listed(shown) if found else "", _listed(wanted))
-            yield Change(path, path, wanted, found is None, difference)
+            lost = lost_by_role(shown, wanted)
+            yield Change(role.path, role.path, wanted, found is None, difference, lost)
 
-    def _left_over(
-        self, auth: str, namespaces: Iterable[Namespace], roles: Iterable[Role]
-    ) -> Iterator[str]:
-        """Readers that nobody is any more."""
-        path = f"auth/{auth}/role"
-        found = self._read(path, "list") or {}
-        bound = {f"{prefix(each)}read-": each.namespace for each in namespaces if each.auth == auth}
-        wanted = {role.name for role in roles}
-        for name in sorted({*map(str, found.get("keys") or ())} - wanted):
-            ours = {namespace for begin, namespace in bound.items() if name.startswith(begin)}
-            # The names of two namespaces may begin alike.
-            if ours and self._bound(f"{path}/{name}") in [[each] for each in ours]:
-                yield (
-                    f"{path}/{name} is there, and access.json does not have it: whoever it is for "
-                    f"may still decrypt. Take it away with vault delete {path}/{name}"
-                )
-
-    def _bound(self, role: str) -> object:
-        """To which namespaces."""
-        return (self._read(role) or {}).get("bound_service_account_namespaces")
+    def _owned(self, folders: Iterable[str]) -> dict[str, list[str]]:
+        """The paths at which there is something that was made here, by its name."""
+        owned: dict[str, list[str]] = {}
+        for folder in folders:
+            found = self._read(folder, "list") or {}
+            for name in sorted(filter(owner_of, map(str, found.get("keys") or ()))):
+                owned.setdefault(name, []).append(f"{folder}/{name}")
+        return owned
 
     # ------------------------------------------------------------------------------ how it asks
 
@@ -210,7 +233,7 @@ class Bootstrap:
         if reply.status == 404:
             return None
         if not reply.ok:
-            raise self._refusal(path, reply, "read")
+            raise TransitRefused(self._refusal(path, reply, "read"))
         return reply.table("data")
 
     def _ask(
@@ -223,22 +246,18 @@ class Bootstrap:
             repeat=body is None,
         )
 
-    def _refusal(self, path: str, reply: Reply, what: str) -> TransitRefused:
+    def _refusal(self, path: str, reply: Reply, what: str) -> str:
         if reply.status == FORBIDDEN:
-            return TransitRefused(
+            return (
                 f"{self._name} does not let {self._session.login.name} {what} {path}: log in as "
                 "who administers Vault (vault login), or name such a token with --token-file"
             )
         if _CONFIG.fullmatch(path):
-            return TransitRefused(
-                f"{self._name} cannot {what} {path}: where it does not run in the cluster itself, "
-                "give --kubernetes-host, --kubernetes-ca-file and --kubernetes-reviewer-file. What "
-                "was made before that stays, and the next run goes on"
+            return (
+                f"{self._name} cannot {what} {path}: if it does not run in that cluster itself, "
+                f"give {_OUTSIDE}"
             )
-        return TransitRefused(
-            f"{self._name} refuses to {what} {path} with status {reply.status}: its log says why. "
-            "Run it again when that is mended"
-        )
+        return f"{self._name} refuses to {what} {path} with status {reply.status}: its log says why"
 
 
 def _listed(settings: Mapping[str, Any]) -> str:

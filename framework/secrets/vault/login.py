@@ -17,7 +17,7 @@ from typing import Protocol, TypeGuard
 from framework import durable
 from framework.secrets.store import StoreRefused, StoreUnavailable
 from framework.secrets.transit import TransitRefused, TransitUnavailable
-from framework.secrets.vault.client import FORBIDDEN, Ask, Failure, Reply, VaultClient
+from framework.secrets.vault.client import BOOTSTRAP, FORBIDDEN, Ask, Failure, Reply, VaultClient
 from framework.secrets.vault.settings import (
     AUDIENCE,
     AppRoleAuth,
@@ -67,13 +67,11 @@ class Login(Protocol):
 class KubernetesLogin:
     """As a Kubernetes service account, by a JWT of its own."""
 
-    def __init__(self, jwt: Credential, *, role: str, mount: str, audience: str = AUDIENCE) -> None:
-        """``audience``: whom the JWT should be for, in messages."""
+    def __init__(self, jwt: Credential, *, role: str, mount: str) -> None:
         self.name = f'role "{role}" of auth/{mount}'
         self._jwt = jwt
         self._role = role
         self._mount = mount
-        self._audience = audience
 
     def grant(self, vault: VaultClient) -> Grant | Failure:
         jwt = self._jwt()
@@ -94,11 +92,13 @@ class KubernetesLogin:
         if "audience" in said:
             return (
                 f'the token of the service account is not for the audience of role "{role}": '
-                f'let audience be "{self._audience}" in the projected volume and in '
+                f'let audience be "{AUDIENCE}" in the projected volume and in '
                 f"auth/{mount}/role/{role}"
             )
         if "invalid role" in said:
-            return f'there is no role "{role}" in auth/{mount}: make it, or correct role'
+            return (
+                f'there is no role "{role}" in auth/{mount}: make it ({BOOTSTRAP}), or correct role'
+            )
         if "not authorized" in said:
             return (
                 f'role "{role}" is not bound to this service account and namespace: add them to '
@@ -146,7 +146,8 @@ class AppRoleLogin:
         if "invalid role" in said or "invalid secret" in said:
             return (
                 "role_id or secret id are not known: the secret id may have run out or been used "
-                "up, make a new one and write it to secret_id_file"
+                "up (with secret_id_num_uses = 1 also by a login whose reply was lost), make a new "
+                "one and write it to secret_id_file"
             )
         if _is_bare(said):
             return f"no reason is given: is auth/{self._mount} the approle auth method?"
@@ -177,7 +178,8 @@ def login_of(settings: VaultSettings, *, request_token: RequestToken | None = No
         jwt = credential_of(
             auth.token_file,
             "the token of the service account",
-            f'mount it as a projected volume with audience "{AUDIENCE}", or correct token_file',
+            f'mount it as a projected volume with audience "{AUDIENCE}", or correct token_file; '
+            'outside of a pod, let method be "token-request"',
         )
         return KubernetesLogin(jwt, role=auth.role, mount=auth.mount)
     if isinstance(auth, AppRoleAuth):
@@ -196,13 +198,13 @@ def login_of(settings: VaultSettings, *, request_token: RequestToken | None = No
             "Kubernetes"
         )
     jwt = _requested(request_token, auth)
-    return KubernetesLogin(jwt, role=auth.role, mount=auth.mount, audience=auth.audience)
+    return KubernetesLogin(jwt, role=auth.role, mount=auth.mount)
 
 
 def _requested(request_token: RequestToken, auth: TokenRequestAuth) -> Credential:
     def request() -> str | Failure:
         try:
-            return request_token(auth.service_account, auth.namespace, auth.audience)
+            return request_token(auth.service_account, auth.namespace, AUDIENCE)
         except StoreUnavailable as error:
             return TransitUnavailable(str(error))
         except StoreRefused as error:

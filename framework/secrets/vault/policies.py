@@ -7,14 +7,20 @@ The *rotator* rewraps whatever it finds, for what nobody declares any more must 
 role has a right that shows plaintexts (but the reader's to its own), the key, or destroys anything.
 
 Parameters are listed wherever they could be more than is meant. So ``key_version``, which seals
-with an old version, is refused; and ``batch_input``, in which it and any context could hide. Vault
-1.21 lets an empty context pass for a listed one, and its engine refuses that where the key is
-derived, as it must be for contexts to mean anything: ``bootstrap`` makes sure of it.
+with an old version, is refused; and ``batch_input``, in which it and any context could hide, to
+all but the rotator. Vault 1.21 lets an empty context pass for a listed one, and to the rotator none
+is required; its engine refuses that where the key is derived, as it must be for contexts to mean
+anything: ``bootstrap`` makes sure of it.
+
+What a batch gives away to the rotator: an item of it may name an older ``key_version``, as long as
+``min_encryption_version`` of the key allows it, and no policy sees that. It is then sealed with
+that one: whoever may write the Secret could put an older ciphertext there without any Vault.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +32,11 @@ from framework.secrets.vault.settings import AUDIENCE
 ENCRYPTOR = "matrix-encrypt"
 ROTATOR = "matrix-rotate"
 """Service accounts: whoever may be one of these is the encryptor, the rotator."""
+POLICIES = "sys/policies/acl"
 TOKEN_S = 60
 """How long a token lives that nobody revokes; who needs longer logs in again."""
 
+_NAME = re.compile("matrix_([-a-z0-9.]+)_([-a-z0-9]+)_(?:encrypt|rotate|read_[-a-z0-9]+)")
 _REVOKE = 'path "auth/token/revoke-self" {\n  capabilities = ["update"]\n}\n'
 
 
@@ -44,6 +52,14 @@ class Role:
     namespace: str
     policy: str
     """In HCL."""
+
+    @property
+    def path(self) -> str:
+        return f"auth/{self.auth}/role/{self.name}"
+
+    @property
+    def policy_path(self) -> str:
+        return f"{POLICIES}/{self.name}"
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -67,12 +83,31 @@ class Role:
 
 def reader_name(namespace: Namespace, workload: str) -> str:
     """What the role of a workload is called: its ``VAULT_ROLE``."""
-    return f"{prefix(namespace)}read-{workload}"
+    return f"{prefix(namespace)}read_{workload}"
+
+
+def encryptor_name(namespace: Namespace) -> str:
+    """What the role of its encryptor is called."""
+    return f"{prefix(namespace)}encrypt"
+
+
+def rotator_name(namespace: Namespace) -> str:
+    """What the role of its rotator is called."""
+    return f"{prefix(namespace)}rotate"
 
 
 def prefix(namespace: Namespace) -> str:
-    """What names of the roles of a namespace begin with."""
-    return f"matrix-{namespace.cluster}-{namespace.namespace}-"
+    """What names of the roles of a namespace begin with, and no others do.
+
+    None of their parts can have an underscore in it.
+    """
+    return f"matrix_{namespace.cluster}_{namespace.namespace}_"
+
+
+def owner_of(name: str) -> tuple[str, str] | None:
+    """Cluster and namespace of a role, by its name; None: it is not called as one of these."""
+    found = _NAME.fullmatch(name)
+    return (found[1], found[2]) if found else None
 
 
 def roles_of(namespaces: Iterable[Namespace]) -> list[Role]:
@@ -81,11 +116,10 @@ def roles_of(namespaces: Iterable[Namespace]) -> list[Role]:
     :raises ConfigError: two of them are one to Vault: a line for each problem.
     """
     given = list(namespaces)
-    roles = [role for each in given for role in _roles(each)]
-    problems = [*_shared(given), *_mistakable(roles)]
+    problems = list(_shared(given))
     if problems:
         raise ConfigError("\n".join(problems))
-    return roles
+    return [role for each in given for role in _roles(each)]
 
 
 def _roles(namespace: Namespace) -> Iterator[Role]:
@@ -102,7 +136,7 @@ def _roles(namespace: Namespace) -> Iterator[Role]:
             ),
         )
     yield Role(
-        prefix(namespace) + "encrypt",
+        encryptor_name(namespace),
         namespace.auth,
         ENCRYPTOR,
         namespace.namespace,
@@ -114,7 +148,7 @@ def _roles(namespace: Namespace) -> Iterator[Role]:
         ),
     )
     yield Role(
-        prefix(namespace) + "rotate",
+        rotator_name(namespace),
         namespace.auth,
         ROTATOR,
         namespace.namespace,
@@ -122,14 +156,14 @@ def _roles(namespace: Namespace) -> Iterator[Role]:
             f"Who rotates the key of {where}, and cannot decrypt with it.",
             _path(namespace, "keys/{}", "read"),
             _path(namespace, "keys/{}/rotate", "update"),
-            _may(namespace, "rewrap/{}", "ciphertext", pinned=None),
             _path(
                 namespace,
-                "keys/{}/config",
+                "rewrap/{}",
                 "update",
-                "  allowed_parameters = {",
-                '    "min_decryption_version" = []',
-                "  }",
+                *_allowed('"ciphertext" = []', '"context" = []', '"batch_input" = []'),
+            ),
+            _path(
+                namespace, "keys/{}/config", "update", *_allowed('"min_decryption_version" = []')
             ),
         ),
     )
@@ -140,15 +174,15 @@ def _policy(about: str, *paths: str) -> str:
     return "\n".join([f"{head}\n", *paths, _REVOKE])
 
 
-def _may(namespace: Namespace, path: str, what: str, *, pinned: Sequence[Secret] | None) -> str:
-    """To send ``what`` with one of the contexts of ``pinned``; None: with any.
+def _may(namespace: Namespace, path: str, what: str, *, pinned: Sequence[Secret]) -> str:
+    """To send ``what`` with one of the contexts of ``pinned``.
 
-    An empty list would mean any to Vault too. None is: what is pinned has a data key at least.
+    An empty list would mean any to Vault. None is: what is pinned has a data key at least.
     """
     contexts = [
-        f'      "{base64.b64encode(namespace.place(secret).context(data_key)).decode()}",'
+        f'  "{base64.b64encode(namespace.place(secret).context(data_key)).decode()}",'
         f" # {data_key} in {secret.secret}"
-        for secret in pinned or ()
+        for secret in pinned
         for data_key in secret.data_keys
     ]
     return _path(
@@ -156,11 +190,13 @@ def _may(namespace: Namespace, path: str, what: str, *, pinned: Sequence[Secret]
         path,
         "update",
         f'  required_parameters = ["{what}", "context"]',
-        "  allowed_parameters = {",
-        f'    "{what}" = []',
-        *(['    "context" = []'] if pinned is None else ['    "context" = [', *contexts, "    ]"]),
-        "  }",
+        *_allowed(f'"{what}" = []', '"context" = [', *contexts, "]"),
     )
+
+
+def _allowed(*parameters: str) -> list[str]:
+    """These and no others; an empty list means any value."""
+    return ["  allowed_parameters = {", *(f"    {each}" for each in parameters), "  }"]
 
 
 def _path(namespace: Namespace, path: str, capability: str, *more: str) -> str:
@@ -198,9 +234,3 @@ def _shared(namespaces: Sequence[Namespace]) -> Iterator[str]:
 
 def _or_apart(one: Namespace, other: Namespace) -> str:
     return "" if one.cluster == other.cluster else ", or say --cluster, if there are two Vaults"
-
-
-def _mistakable(roles: Sequence[Role]) -> Iterator[str]:
-    names = [role.name for role in roles]
-    for name in sorted({each for each in names if names.count(each) > 1}):
-        yield f"two roles would be called {name}: give a workload, or a cluster, another name"

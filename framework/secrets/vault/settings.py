@@ -6,11 +6,12 @@ neither the file nor the environment, takes it from there.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
+
+from framework.secrets.tls import is_loopback
 
 AUDIENCE = "vault"
 """Whom a service account's token is for: a token for the API server itself could be used there."""
@@ -38,7 +39,6 @@ class TokenRequestAuth(_Entry):
     role: str
     service_account: str
     namespace: str
-    audience: str = AUDIENCE
     mount: str = "kubernetes"
     method: Literal["token-request"] = "token-request"
 
@@ -55,7 +55,11 @@ class AppRoleAuth(_Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAuth(_Entry):
-    """As whoever has logged in already: the token is in a file, such as ``~/.vault-token``."""
+    """As whoever has logged in already: the token is in a file, such as ``~/.vault-token``.
+
+    ``VAULT_TOKEN_FILE`` in the environment stands for all of this, whatever login the file names:
+    ``VAULT_TOKEN_FILE=~/.vault-token matrix encrypt``, and so with every other command.
+    """
 
     token_file: str
     method: Literal["token"] = "token"
@@ -119,13 +123,6 @@ def _wrong_with(address: str) -> str | None:
         return 'must be a URL, as in "https://vault.example.org:8200"'
     if parts.username is not None or parts.query or parts.fragment:
         return "must be no more than scheme, host, port and path"
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         return "must begin with https://: http:// is for this machine alone (localhost)"
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

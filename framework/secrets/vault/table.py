@@ -1,7 +1,9 @@
 """Read ``[secrets.vault]``: check it, and fill it up from what Vault's own tools are told by.
 
 ``VAULT_ADDR``, ``VAULT_NAMESPACE``, ``VAULT_CACERT`` and ``VAULT_ROLE`` are defaults: the file
-counts more. ``VAULT_TOKEN`` is not looked at: a token is used only where the file says so.
+counts more. ``VAULT_TOKEN_FILE`` alone counts more than the file: with it a human logs in with the
+token in there, where the file says how pods do. ``VAULT_TOKEN`` is not looked at, nor is
+``~/.vault-token``: a token is used only where somebody says so.
 """
 
 from __future__ import annotations
@@ -14,14 +16,20 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from framework.project import Location, at, in_words
-from framework.secrets.vault.settings import AUTHS, Auth, VaultSettings
+from framework.secrets.kubernetes.settings import IN_POD
+from framework.secrets.vault.settings import AUTHS, Auth, TokenAuth, VaultSettings
 
 WITHIN: Location = ("secrets", "vault")
 _DEFAULTS = {"address": "VAULT_ADDR", "namespace": "VAULT_NAMESPACE", "ca_file": "VAULT_CACERT"}
 _ROLE = "VAULT_ROLE"
-VARIABLES = (*_DEFAULTS.values(), _ROLE)
+TOKEN_FILE = "VAULT_TOKEN_FILE"  # noqa: S105  # what it is called, not what it is
+VARIABLES = (*_DEFAULTS.values(), _ROLE, TOKEN_FILE)
 """All that is looked for in the environment."""
 _FILES = ("token_file", "secret_id_file", "ca_file")
+_OUTSIDE = (
+    '. It is for pods: elsewhere set method = "token-request", or log in with vault login and let '
+    f"{TOKEN_FILE} name ~/.vault-token"
+)
 
 
 def read_vault(
@@ -49,6 +57,8 @@ def read_vault(
 
 def _login(path: Path, table: object, environ: Mapping[str, str], folder: Path) -> Auth | list[str]:
     within = (*WITHIN, "login")
+    if environ.get(TOKEN_FILE):
+        return TokenAuth(**_placed({"token_file": environ[TOKEN_FILE]}, Path.cwd()))
     if not isinstance(table, Mapping):
         return [f"{path}: {at(within)} must be a table"]
     method = table.get("method", "kubernetes")
@@ -62,7 +72,9 @@ def _login(path: Path, table: object, environ: Mapping[str, str], folder: Path) 
     try:
         return TypeAdapter(cls).validate_python(given)
     except ValidationError as error:
-        return [_hinted(line) for line in in_words(path, error, lambda _: names, within)]
+        is_pod = all(name in environ for name in IN_POD)
+        more = "" if is_pod or method != "kubernetes" else _OUTSIDE
+        return [_hinted(line, more) for line in in_words(path, error, lambda _: names, within)]
 
 
 def _placed(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -82,11 +94,11 @@ def _at_home(path: Path) -> Path:
         return path
 
 
-def _hinted(line: str) -> str:
+def _hinted(line: str, more: str = "") -> str:
     """Where else it can be said."""
     known = {f".{name} is missing": variable for name, variable in _DEFAULTS.items()}
     known[".role is missing"] = _ROLE
     for end, variable in known.items():
         if line.endswith(end):
-            return f"{line}, and so is {variable} in the environment"
+            return f"{line}, and so is {variable} in the environment{more}"
     return line

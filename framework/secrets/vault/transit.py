@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from framework.secrets.patience import PATIENCE_S, given
 from framework.secrets.transit import (
     CIPHERTEXT,
     Sealed,
@@ -26,20 +27,22 @@ from framework.secrets.transit import (
     Unreadable,
 )
 from framework.secrets.vault.client import (
+    BOOTSTRAP,
     FORBIDDEN,
     MISMATCH,
-    PATIENCE_S,
+    NAMESPACE,
     TABLE,
     Failure,
     Reply,
     VaultClient,
-    given,
 )
-from framework.secrets.vault.login import Login, Session
+from framework.secrets.vault.login import Login, Session, TokenLogin
 from framework.secrets.vault.settings import VaultSettings
 
-BATCH_ITEMS = 100
-"""OpenBao, and newer Vaults, take no more than about 166 items of three fields."""
+BATCH_ITEMS = 200
+"""OpenBao takes no more than 1000 names and texts in the JSON of one request
+(``max_request_json_strings``). An item has two of each, so some are left for what is around them.
+"""
 BATCH_BYTES = 512 * 1024
 """A proxy before Vault often takes requests of at most 1 MiB. A larger item goes by itself."""
 ITEM_BYTES = 64
@@ -114,9 +117,7 @@ class VaultTransit:
 
     def now(self) -> datetime:
         """To the second, as versions are dated."""
-        reply = given(
-            self._vault.ask(lambda hvac: hvac.sys.read_health_status(standby_ok=True, method="GET"))
-        )
+        reply = given(self._vault.ask(_health))
         seconds = reply.body.get("server_time_utc")
         if not isinstance(seconds, int):
             raise self._nonsense("sys/health", reply)
@@ -254,10 +255,12 @@ class VaultTransit:
         if reply.status == FORBIDDEN:
             right = "read" if path == "keys/{}" else "update"
             context = "" if path.startswith("keys") else ", with this context"
+            login = self._session.login
+            # Every other login is repeated when its token has run out.
+            old = ". If it has, the token has run out: log in again (vault login)"
             return TransitRefused(
-                f"{self._vault.name} refuses {at} to {self._session.login.name}: let its policy "
-                f"have {right} there{context} (matrix access, then matrix vault bootstrap --from "
-                "access.json). If it has, the token has run out"
+                f"{self._vault.name} refuses {at} to {login.name}: let its policy have {right} "
+                f"there{context} ({BOOTSTRAP}){old if isinstance(login, TokenLogin) else ''}"
             )
         if "key not found" in reply.errors:
             return self._no_key()
@@ -277,8 +280,9 @@ class VaultTransit:
 
     def _no_key(self) -> TransitRefused:
         return TransitRefused(
-            f"{self._vault.name} does not have {self._named}: make it (vault write "
-            f"{self._mount}/keys/{self._key} derived=true), or correct key and mount in {TABLE}"
+            f"{self._vault.name} does not have {self._named}: make it ({BOOTSTRAP}; or it alone, "
+            f"vault write {self._mount}/keys/{self._key} derived=true), or correct key and mount "
+            f"in {TABLE}"
         )
 
     def _nonsense(self, path: str, reply: Reply) -> TransitRefused:
@@ -286,6 +290,13 @@ class VaultTransit:
             f"{self._vault.name} answers {path.format(self._key)} (status {reply.status}) with "
             "something that Vault does not say: is it a Vault, and does a proxy change its answers?"
         )
+
+
+def _health(hvac: Any) -> Any:
+    """Not by hvac's own call, for it is the root namespace alone that answers this path."""
+    return hvac.adapter.get(
+        "/v1/sys/health", params={"standbyok": "true"}, headers={NAMESPACE: None}
+    )
 
 
 def _parts(batch: Sequence[Sealed]) -> Iterator[Sequence[Sealed]]:
@@ -320,7 +331,7 @@ def _unreadable(said: str, sealed: Sealed) -> TransitRefused | None:
     if "too old" in said:
         return TooOld(
             f"the ciphertext is of key version {sealed.version}, below min_decryption_version: it "
-            "was retired. Seal the value again, or lower it"
+            "was retired. Seal the value again, or run matrix rotate --recover"
         )
     if "too new" in said:
         return Unreadable(

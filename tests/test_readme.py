@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-BLOCKS = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, re.DOTALL))
-PROJECT, SECRETS, KUBERNETES = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-_, STEPS, _ = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+from tests.readme import KUBERNETES, MODULES, PROJECT, SEAL, SECRETS
 
 
 @pytest.fixture
 def pasted(tmp_path: Path) -> Path:
-    for name, block in BLOCKS.items():
+    for name, block in MODULES.items():
         (tmp_path / name).write_text(block)
     return tmp_path
 
@@ -57,7 +53,7 @@ def test_the_file_runs_service_and_page(pasted: Path) -> None:
 
 def test_a_secret_is_kept(pasted: Path) -> None:
     (pasted / "matrix.toml").write_text(PROJECT + SECRETS)
-    done = run(pasted, "-ec", STEPS, program="sh", given="redis://:s3cr3t@127.0.0.1:1/0")
+    done = run(pasted, "-ec", SEAL, program="sh", given="redis://:s3cr3t@127.0.0.1:1/0")
     assert done.returncode == 3, done.stdout + done.stderr  # what rotate says: nothing to do yet
     said = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "added redis_url" in said
@@ -71,7 +67,8 @@ def test_a_secret_is_kept(pasted: Path) -> None:
 
 
 def test_what_holds_on_kubernetes_is_written_down(pasted: Path) -> None:
-    (pasted / "matrix.toml").write_text(PROJECT + KUBERNETES)
+    fields = 'layout = "fields"\n[secrets.vault]'
+    (pasted / "matrix.toml").write_text(PROJECT + KUBERNETES.replace("[secrets.vault]", fields))
     matrix = str(Path(sys.executable).with_name("matrix"))
     done = run(pasted, matrix, "access")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -80,9 +77,9 @@ def test_what_holds_on_kubernetes_is_written_down(pasted: Path) -> None:
 
 
 def test_what_is_pasted_is_strictly_typed_and_formatted(pasted: Path) -> None:
-    strict = run(pasted, "-m", "mypy", "--strict", *BLOCKS)
+    strict = run(pasted, "-m", "mypy", "--strict", *MODULES)
     assert strict.returncode == 0, strict.stdout
-    ruff = run(pasted, "-m", "ruff", "format", "--line-length", "100", "--check", *BLOCKS)
+    ruff = run(pasted, "-m", "ruff", "format", "--line-length", "100", "--check", *MODULES)
     assert ruff.returncode == 0, ruff.stdout + ruff.stderr
 
 
@@ -91,5 +88,5 @@ def test_what_is_pasted_is_strictly_typed_and_formatted(pasted: Path) -> None:
 )
 def test_the_examples_stay_short(name: str, at_most: int) -> None:
     imports = ("from ", "import ")
-    lines = [line for line in BLOCKS[name].splitlines() if line and not line.startswith(imports)]
+    lines = [line for line in MODULES[name].splitlines() if line and not line.startswith(imports)]
     assert len(lines) <= at_most

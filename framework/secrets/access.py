@@ -117,6 +117,22 @@ class Access(Table):
         return json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
 
     @classmethod
+    def read(cls, path: Path) -> Self:
+        """:raises ConfigError: it cannot be read, or a line for each problem in it."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            problem = error.strerror
+        except UnicodeDecodeError:
+            problem = "it is not text in UTF-8"
+        else:
+            return cls.parse(text, path)
+        raise ConfigError(
+            f"{path} cannot be read: {problem}. Make it (matrix access), or say where it is "
+            "(--from)"
+        )
+
+    @classmethod
     def parse(cls, text: str, path: Path) -> Self:
         """:raises ConfigError: a line for each problem; ``path`` is where it stands."""
         try:

@@ -2,6 +2,7 @@
 
 It is told on standard input what to read and what is declared, writes that, and nothing else, to
 the pipe DESCRIPTOR, and ends. The service starts it, waits for it and understands it (``asking``).
+Told to reseal (``resealing``), it writes names alone.
 
 Nothing is imported here that reading does not need: no pydantic, and none of the user's code.
 """
@@ -15,6 +16,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from framework.errors import MatrixError, SecretsUnavailable
@@ -23,6 +25,8 @@ from framework.secrets.kinds import KINDS
 from framework.secrets.prune import Tree
 from framework.secrets.reader import read
 from framework.secrets.source import Home
+from framework.secrets.store import StoreUnavailable
+from framework.secrets.transit import TransitUnavailable
 
 LIFETIME_S = 30
 """How long it may take. Should its service be gone by then, it ends by itself."""
@@ -47,12 +51,14 @@ def main() -> None:
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """What each source has, or what is wrong: a kind, and a sentence without values."""
     try:
+        if "reseal" in request:
+            return {"documents": [resealed(**request["reseal"])]}
         home, tree = Home(**request["home"]), Tree(**request["tree"])
         documents = []
         for each in request["sources"]:
             found = read(KINDS[each["kind"]](**each), home, tree)
             documents.append({"values": found.values, "strangers": found.strangers})
-    except SecretsUnavailable as error:
+    except (SecretsUnavailable, StoreUnavailable, TransitUnavailable) as error:
         return {"unavailable": str(error)}
     except MatrixError as error:
         return {"refused": str(error)}
@@ -63,6 +69,25 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         kind = type(error).__name__
         return {"refused": f"reading broke with {kind} in {last.filename}, line {last.lineno}"}
     return {"documents": documents}
+
+
+def resealed(
+    *,
+    old: Mapping[str, Any],
+    old_home: Mapping[str, Any],
+    new: Mapping[str, Any],
+    new_home: Mapping[str, Any],
+    dry_run: bool,
+) -> dict[str, Any]:
+    """What ``reseal`` says, of sources and homes as they travel.
+
+    :raises MatrixError:
+    """
+    from framework.secrets.resealer import reseal  # which no service needs
+
+    old_source, new_source = (KINDS[each["kind"]](**each) for each in (old, new))
+    done = reseal(old_source, Home(**old_home), new_source, Home(**new_home), dry_run=dry_run)
+    return asdict(done)
 
 
 if __name__ == "__main__":

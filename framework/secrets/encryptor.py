@@ -44,6 +44,8 @@ HEADROOM = 8
 
 ATTEMPTS = 5
 """How often a change is tried when rotations come in between."""
+ATTEMPTS_UNANSWERED = 2
+"""How often, when the Store does not answer: that has waited in vain each time."""
 
 _GONE = (
     "it is stored, and the Transit, restored from a backup meanwhile, cannot open it: encrypt again"
@@ -152,22 +154,41 @@ class _Edit:
         """Returns what the user should be warned of."""
         self.transit.read_key()  # a key that cannot be used is refused before anything is written
         stored = self._write()
-        warnings = []
-        if self.first is not None and LAST_APPLIED in self.first.annotations:
+        warnings = self._exposed(stored)
+        owner = stored.owner
+        if owner is None and self.first is not None and LAST_APPLIED not in self.first.annotations:
+            owner = self.first.owner  # who applies from the server's side loses what we write
+        if owner is not None:
             warnings.append(
-                f"{self.store.name} had the annotation {LAST_APPLIED}, which is removed now. If "
-                "what was applied was plaintext, backups of the cluster still hold it: change the "
-                "values where they come from"
-            )
-        if stored.owner is not None:
-            warnings.append(
-                f"{stored.owner} writes {self.store.name} too and may bring the old values back: "
+                f"{owner} writes {self.store.name} too and may bring the old values back: "
                 "change them there as well"
             )
         if not self._bring_up(stored):
             warnings.append(
                 f"{self.store.name} is changed, and may be below the newest key version until the "
                 "next rotation"
+            )
+        return warnings
+
+    def _exposed(self, stored: Stored) -> list[str]:
+        """What was in plaintext until now, and what still is."""
+        name, first, warnings = self.store.name, self.first, []
+        touched = {*self.values, *self.removed}
+        if first is not None and LAST_APPLIED in first.annotations:
+            warnings.append(
+                f"{name} had the annotation {LAST_APPLIED}, which is removed now. If what was "
+                "applied was plaintext, backups of the cluster still hold it: change the values "
+                "where they come from, and do not apply that file again"
+            )
+        elif first is not None and (plain := touched & _unsealed(first)):
+            warnings.append(
+                f"{name} had {', '.join(sorted(plain))} in plaintext until now, and backups still "
+                "do: change the values where they come from"
+            )
+        if plain := _unsealed(stored):
+            warnings.append(
+                f"{name} has {', '.join(sorted(plain))} in plaintext, which is left as it is: seal "
+                "it too and remove it there, or keep in there only what anybody may read"
             )
         return warnings
 
@@ -188,6 +209,7 @@ class _Edit:
         """At once, or again after a rotation came between; never over what somebody else wrote."""
         held = self.first
         reason = f"{self.store.name} is written by others all the time: run it again"
+        unanswered = 0
         for _ in range(ATTEMPTS):
             try:
                 return self._try(held)
@@ -195,10 +217,13 @@ class _Edit:
                 pass
             except StoreUnavailable as error:
                 self.lost = reason = str(error)
+                unanswered += 1
             held = self.store.read()
             if held is not None and self._is_done(held):
                 return held
             self._check_untouched(held)
+            if unanswered == ATTEMPTS_UNANSWERED:
+                break
         raise Conflict(reason)
 
     def _try(self, held: Stored | None) -> Stored:
@@ -209,7 +234,7 @@ class _Edit:
             data.pop(data_key, None)
             annotations.pop(edit_annotation(data_key), None)
         data.update(self._encrypted())
-        self._check_size(data)
+        self._check_size(data, held.binary if held is not None else {})
         annotations.pop(LAST_APPLIED, None)
         annotations.update(dict.fromkeys(map(edit_annotation, self.values), self.id))
         annotations[SEALED_FOR] = self.place.title
@@ -242,8 +267,8 @@ class _Edit:
                     "run again"
                 )
 
-    def _check_size(self, data: Mapping[str, str]) -> None:
-        size = sum(len(text.encode()) + HEADROOM for text in data.values())
+    def _check_size(self, data: Mapping[str, str], binary: Mapping[str, int]) -> None:
+        size = sum(len(text.encode()) + HEADROOM for text in data.values()) + sum(binary.values())
         if size > MAX_BYTES:
             raise StoreRefused(
                 f"{self.store.name} would have {size} bytes, with what rotations may add, and "
@@ -308,6 +333,12 @@ def _of_another_layout(held: Stored | None, layout: Layout) -> set[str]:
     if before == layout or before not in get_args(Layout):
         return set()
     return {data_key for data_key, text in held.data.items() if CIPHERTEXT.fullmatch(text)}
+
+
+def _unsealed(held: Stored) -> set[str]:
+    """The data keys with anything but a ciphertext."""
+    texts = {data_key for data_key, text in held.data.items() if not CIPHERTEXT.fullmatch(text)}
+    return texts | held.binary.keys()
 
 
 def _mark(held: Stored | None, data_key: str) -> str | None:

@@ -38,6 +38,8 @@ class Fault(Enum):
     """It cannot be read now."""
     UNVERIFIED = "unverified"
     """A ciphertext that the Transit cannot open: it was made with key material that is gone."""
+    UNLISTED = "unlisted"
+    """The key seals it, and the inventory does not list it: nobody has looked at it."""
 
 
 @dataclass(frozen=True, slots=True)

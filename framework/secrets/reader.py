@@ -26,6 +26,7 @@ from framework.secrets.transit import (
     Transit,
     TransitRefused,
     TransitUnavailable,
+    opens_anywhere,
     version_of,
 )
 
@@ -55,7 +56,9 @@ def read(source: Source, home: Home, tree: Tree) -> Read:
     with source.transit(home) as transit:
         if source.layout == "fields":
             decrypted = partial(_decrypted, source, stored, transit)
-            return _fields(source, stored.data, decrypted, tree)
+            fields = _fields(source, stored.data, decrypted, tree)
+            _check_bound(source, stored, transit)
+            return fields
         if source.data_key not in stored.data:
             raise ConfigError(
                 f"{source.name} has no data key {source.data_key}; it has "
@@ -63,6 +66,7 @@ def read(source: Source, home: Home, tree: Tree) -> Read:
                 "[[secrets.source]]"
             )
         content = _decrypted(source, stored, transit, source.data_key)
+        _check_bound(source, stored, transit)
     return _document(source, content, f"{source.data_key} in {source.name}", tree)
 
 
@@ -146,6 +150,22 @@ def _stored(source: Source, home: Home) -> Stored:
             "[[secrets.source]] in matrix.toml"
         )
     raise failure
+
+
+def _check_bound(source: Source, stored: Stored, transit: Transit) -> None:
+    """Refuse a key that is not derived: it would open what was sealed for any other place."""
+    first = next(filter(CIPHERTEXT.fullmatch, stored.data.values()), None)
+    try:
+        if first is None or not opens_anywhere(transit, first):
+            return
+    except TransitUnavailable as error:
+        problem = str(error)
+    else:
+        raise ConfigError(
+            f"the key that {source.name} is sealed with is not derived, so what it seals could be "
+            "read in any place: seal it with one that is, with matrix reseal"
+        )
+    raise SecretsUnavailable(f"{source.name} cannot be decrypted now: {problem}")
 
 
 def _decrypted(source: Source, stored: Stored, transit: Transit, data_key: str) -> bytes:

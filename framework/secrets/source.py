@@ -69,8 +69,8 @@ class Source(ABC):
     def store(self, home: Home) -> Store:
         """Where its ciphertexts are read."""
 
-    def writable_store(self, home: Home) -> Store:
-        """Where its ciphertexts are written."""
+    def writable_store(self, home: Home, *, creates: bool = False) -> Store:
+        """Where its ciphertexts are written. ``creates``: by one who makes it if there is none."""
         return self.store(home)
 
     @abstractmethod

@@ -35,6 +35,10 @@ class Stored:
     annotations: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
     """Who else writes it (Argo, Flux, Helm), if that can be seen."""
+    binary: Mapping[str, int] = field(default_factory=dict)
+    """Data keys that are no text, and so stay as they are: how many bytes each has."""
+    uid: str = ""
+    """Which one it is, if one of the same name may take its place."""
 
 
 class Store(Protocol):

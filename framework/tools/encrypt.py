@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,17 +15,21 @@ import typer
 from framework import durable
 from framework.errors import ConfigError
 from framework.process import configure_logging
-from framework.project import Project
+from framework.project import FILE, Project
 from framework.secrets.encryptor import Change, Encryptor
 from framework.secrets.fields import content_of, data_key_of, fields_of, names_of
 from framework.secrets.formats import Format, Malformed, as_field, parse
 from framework.secrets.settings import SecretsSettings
-from framework.secrets.source import Source
+from framework.secrets.source import Home, Source
+from framework.tools.git import standing
 from framework.tools.options import LogLevelOption
 from framework.tools.prompt import ask_hidden
+from framework.tools.restart import next_step
 from framework.tools.sealed import printable, sealed_source
 
 STDIN = "-"
+DEFAULT = "secrets.json"
+"""What is sealed where no FILE is given."""
 SUFFIXES: Mapping[str, Format] = {
     ".json": "json",
     ".yaml": "yaml",
@@ -38,7 +43,11 @@ SUFFIXES: Mapping[str, Format] = {
 def encrypt(
     file: Annotated[
         str | None,
-        typer.Argument(metavar="FILE", help="What to seal; - reads it from standard input."),
+        typer.Argument(
+            metavar="FILE",
+            help=f"What to seal; - reads it from standard input. Default: {DEFAULT} of this "
+            "folder, if it is there.",
+        ),
     ] = None,
     as_fields: Annotated[
         bool,
@@ -61,6 +70,19 @@ def encrypt(
     source: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Which [[secrets.source]], where there are several."),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option(metavar="NAMESPACE", help="Of the Secret, if not that of the source."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="SECRET", help="Of the Secret, if not that of the source.")
+    ] = None,
+    data_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA_KEY", help="Which one is to hold the document, if not that of the source."
+        ),
     ] = None,
     written: Annotated[
         Format | None,
@@ -87,6 +109,19 @@ def encrypt(
         matrix encrypt --fields secrets.yaml --prune
         pass show tide | matrix encrypt --set tide.token
 
+    Sealed with Vault into a Secret of Kubernetes, it is bound to cluster, namespace, name and data
+    key, and can be read in no other place.
+
+    \b
+        [[secrets.source]]
+        kind = "kubernetes"
+        cluster = "home"
+        namespace = "matrix"
+        secret = "matrix-secrets"
+    \b
+        matrix encrypt secrets.json
+        matrix encrypt secrets.json --name matrix-secrets-2
+
     What somebody else has changed meanwhile is never overwritten. What was sealed before layout was
     changed is removed, since nobody can read it any more. The first time, the local key is made:
     .matrix/keyring, without which nothing that it sealed can be read.
@@ -100,35 +135,41 @@ def encrypt(
         78  FILE, a value, matrix.toml or a right is missing or wrong
     """
     configure_logging(log_level)
+    is_default = file is None and one is None and Path(DEFAULT).is_file()
+    if is_default:
+        file = DEFAULT
     if (file is None) == (one is None):
         raise typer.BadParameter("give a FILE (- for standard input), or --set SECTION.FIELD")
-    if file is None and (prune or written):
+    if one is not None and (prune or written):
         raise typer.BadParameter(
             "--prune and --format are about a FILE; --set changes one field and no other"
         )
-    fields_meant = as_fields or prune or one is not None
     settings = SecretsSettings.of(Project.find(os.environ, Path.cwd()))
-    to = sealed_source(settings, source, layout="fields" if fields_meant else "document")
-    if to.layout == "document" and fields_meant:
-        raise ConfigError(_document_is_whole(to))
-    if to.layout == "document" and written:
-        raise ConfigError(
-            f"{to.name} holds a document, and how that is written says its [[secrets.source]] to "
-            "whoever reads it too: leave --format out, or set format there"
-        )
+    options = {"namespace": namespace, "secret": name, "data_key": data_key}
+    place = {part: given for part, given in options.items() if given is not None}
+    are_fields = as_fields or prune or one is not None
+    to = sealed_source(settings, source, layout="fields" if are_fields else "document", place=place)
+    if to.layout == "document":
+        _check_document(to, are_fields=are_fields, written=written)
+    if is_default and to.format != "json":
+        raise typer.BadParameter(f"give a FILE: {to.name} takes {to.format}, and not {DEFAULT}")
+    if is_default:
+        typer.echo(f"file        {DEFAULT} of this folder, since no FILE is given")
     settings.shield()
     sealing = Sealing.of_field(one or "") if file is None else Sealing.of_file(file, to, written)
     if key := to.make_key(settings.home, settings.sources):  # said even if the rest fails
         typer.echo(printable(f"key         {key}"))
     with to.transit(settings.home) as transit:
-        encryptor = Encryptor(transit, to.writable_store(settings.home), to.place)
+        encryptor = Encryptor(transit, to.writable_store(settings.home, creates=True), to.place)
         if to.layout == "fields":
             change = encryptor.fields(sealing.contents, prune=prune)
         else:
             change = encryptor.document(to.data_key, sealing.contents[to.data_key])
-    for line in _told(to, change, sealing):
+    is_read = to in settings.sources
+    for line in _told(to, change, sealing, settings.home if is_read else None):
         typer.echo(printable(line))
-    for warning in change.warnings:
+    unread = [] if is_read else [_nothing_reads(to)]
+    for warning in (*change.warnings, *unread, *_left_in_git(sealing.file)):
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 
@@ -253,16 +294,46 @@ def _text(content: bytes, name: str) -> str:
     raise ConfigError(f"{name} is not text in UTF-8, at byte {at}. Nothing was changed")
 
 
-def _document_is_whole(to: Source) -> str:
+def _check_document(to: Source, *, are_fields: bool, written: Format | None) -> None:
+    """:raises ConfigError: what was asked for cannot be done to a document."""
+    if are_fields:
+        raise ConfigError(
+            f"{to.name} holds a document, which is sealed as a whole: who seals cannot decrypt it, "
+            "and so cannot change a part of it. Change it where it comes from and run matrix "
+            'encrypt FILE; or set layout = "fields" of its [[secrets.source]], and seal all fields '
+            "once"
+        )
+    if written:
+        raise ConfigError(
+            f"{to.name} holds a document, and how that is written says its [[secrets.source]] to "
+            "whoever reads it too: leave --format out, or set format there"
+        )
+
+
+def _nothing_reads(to: Source) -> str:
+    where = f", data key {to.data_key}" if to.layout == "document" else ""
     return (
-        f"{to.name} holds a document, which is sealed as a whole: who seals cannot decrypt it, and "
-        "so cannot change a part of it. Change it where it comes from and run matrix encrypt FILE; "
-        'or set layout = "fields" of its [[secrets.source]], and seal all fields once'
+        f"nothing reads {to.name}{where}, and nothing rotates it, until a [[secrets.source]] of "
+        f"{FILE} names it"
     )
 
 
-def _told(to: Source, change: Change, sealing: Sealing) -> Iterator[str]:
-    """What was done, by name, and what is left to do."""
+def _left_in_git(file: str | None) -> Iterator[str]:
+    """What is to be warned of, if what was sealed is there in plaintext, or may get there."""
+    if file is None:
+        return
+    found = standing(Path(file))
+    if found == "tracked":
+        yield (
+            f"Git tracks {file}, in plaintext: git rm --cached -- {shlex.quote(file)}, have Git "
+            "ignore it, and change the values where they come from, since the history keeps them"
+        )
+    elif found == "untracked":
+        yield f"Git does not ignore {file}, in plaintext: delete it, or name it in .gitignore"
+
+
+def _told(to: Source, change: Change, sealing: Sealing, home: Home | None) -> Iterator[str]:
+    """What was done, by name, and what is left to do. ``home``: None, if nothing reads it."""
     if to.layout == "document":
         over = ", over what was there" if change.overwritten else ""
         yield f"sealed      {to.data_key} in {to.name}{over}"
@@ -276,4 +347,6 @@ def _told(to: Source, change: Change, sealing: Sealing) -> Iterator[str]:
             yield f"{word:<11} {', '.join(names)}"
     if sealing.file is not None:
         yield f"plaintext   {sealing.file} has it still: delete it, or keep it with your passwords"
-    yield "next        start again what reads it; matrix read shows what that will get"
+    if home is not None:
+        changed = (*change.added, *change.overwritten, *change.removed)
+        yield f"next        {next_step(to, changed, home)}"

@@ -1,7 +1,8 @@
 """``matrix rotate``: a new key version when it is time, and all that is sealed brought up to it.
 
-What is due is decided in ``secrets.plan`` and done in ``secrets.rotator``; how it is told is
-``rotation``'s. Here it is started, and a human asked where one must be.
+What there is to rotate is found by ``inventory``; what is due is decided in ``secrets.plan`` and
+done in ``secrets.rotator``; how it is told is ``rotation``'s. Here it is started, and a human asked
+where one must be.
 """
 
 from __future__ import annotations
@@ -11,31 +12,54 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framework.errors import MatrixError
 from framework.process import configure_logging
 from framework.project import Project
 from framework.secrets import rotator
-from framework.secrets.rotator import Entry, Outcome
-from framework.secrets.settings import SecretsSettings
-from framework.secrets.source import Home, Source
+from framework.secrets.access import FILE as ACCESS
+from framework.secrets.plan import Settings
+from framework.secrets.rotator import Outcome, Result
+from framework.tools.inventory import Chosen, Key, opened, settings_of
 from framework.tools.options import LogLevelOption
 from framework.tools.rotation import Rotation
-from framework.tools.sealed import sealed_sources
+
+if TYPE_CHECKING:
+    from framework.secrets.kubernetes.client import KubernetesClient
 
 SHORTEST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 1.5
+MANY = 20
+"""So many Secrets take a while: a terminal shows how far it is."""
 GRAVITY = (Outcome.BLOCKED, Outcome.FAILED, Outcome.DONE, Outcome.NOTHING)
 """Which outcome counts, where there are several keys: the first of these that there is."""
 
 
 def rotate(
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="What matrix access wrote: all that a key in Vault seals. Default: the "
+            f"{ACCESS} beside matrix.toml, or in this folder.",
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which cluster of FILE, if it has several.")
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which namespace of FILE. Default: the only one, or that of this pod.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
     ] = False,
@@ -54,8 +78,13 @@ def rotate(
 ) -> None:
     """Make a new version of the key when it is time, and rewrap what an older one sealed.
 
-    It covers every sealed [[secrets.source]] of matrix.toml; the values stay what they are. Run it
-    once a day. Twice at once, or killed midway, it does no harm: the next run goes on.
+    The values stay what they are. Run it once a day. Twice at once, or killed midway, it does no
+    harm: the next run goes on.
+
+    What the local keyring seals is named in matrix.toml: every [[secrets.source]]. What a key in
+    Vault seals is named in access.json, and so are that key and the role that rotates it: a CronJob
+    needs that file, VAULT_ADDR and VAULT_CACERT, and no matrix.toml. At each Secret it leaves
+    annotations that say when it was rewrapped, and an Event that says what became of it.
 
     \b
         [secrets.rotate]
@@ -72,6 +101,7 @@ def rotate(
     \b
         matrix rotate --dry-run
         matrix rotate
+        matrix rotate --from access.json
 
     \b
     Exit status, the same for a dry run:
@@ -81,13 +111,13 @@ def rotate(
         4   blocked: see to what is named, another run alone changes nothing
         5   failed: run it again
         74  what became of it could not be written: see with --dry-run
-        78  matrix.toml is wrong, or names nothing that is sealed
+        78  matrix.toml or access.json is wrong, or names nothing that is sealed
     """
     configure_logging(log_level)
     if yes and not recover:
         raise typer.BadParameter("it is for --recover: nothing else is asked", param_hint="--yes")
-    settings = SecretsSettings.of(Project.find(os.environ, Path.cwd()))
-    keys = keys_of(sealed_sources(settings), settings.home)
+    project = Project.find(os.environ, Path.cwd())
+    settings = settings_of(project)
     ask = recover and not (dry_run or yes)
     if ask and not sys.stdin.isatty():
         raise typer.BadParameter(
@@ -95,69 +125,70 @@ def rotate(
             param_hint="--recover",
         )
     settings.shield()
-    outcomes = set()
-    for key in keys:
-        if ask:
-            _confirm(_run(key, settings, dry_run=True, recover=True))
-        rotation = _run(key, settings, dry_run=dry_run, recover=recover)
-        outcomes.add(rotation.result.outcome)
-        lines = rotation.table(_width()) if sys.stdout.isatty() else rotation.json_lines()
-        for line in lines:
-            typer.echo(line)
+    chosen = Chosen(file=source, cluster=cluster, namespace=namespace)
+    with opened(project, settings, chosen) as keys:
+        outcomes = set()
+        for key in keys:
+            task = _Task(key, settings.rotation, recover=recover, is_one_of_many=len(keys) > 1)
+            if ask:
+                _confirm(task.run(dry_run=True))
+            rotation = task.run(dry_run=dry_run)
+            outcomes.add(rotation.result.outcome)
+            lines = rotation.table(_width()) if sys.stdout.isatty() else rotation.json_lines()
+            for line in lines:
+                typer.echo(line)
     sys.exit(next(outcome for outcome in GRAVITY if outcome in outcomes).exit_code)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """One Transit key, and all that it seals."""
+class _Task:
+    """To rotate one key."""
 
-    source: Source
-    """One that is sealed with it."""
-    inventory: Sequence[Entry]
-    names: Mapping[str, str]
-    """What matrix.toml calls a Secret, by what its Store calls it."""
+    key: Key
+    settings: Settings
+    _: KW_ONLY
+    recover: bool
+    is_one_of_many: bool
 
-
-def keys_of(sources: Sequence[Source], home: Home) -> list[Key]:
-    """There is one for each cluster and namespace."""
-    groups: dict[tuple[str, str], list[Source]] = {}
-    for source in dict.fromkeys(sources):
-        groups.setdefault((source.place.cluster, source.place.namespace), []).append(source)
-    return [_key(group, home) for group in groups.values()]
-
-
-def _key(sources: Sequence[Source], home: Home) -> Key:
-    entries, names = [], {}
-    for source in sources:
-        store = source.writable_store(home)
-        data_keys = (source.data_key,) if source.layout == "document" else ()
-        entries.append(Entry(source.place, store, data_keys))
-        names[store.name] = source.name
-    return Key(sources[0], entries, names)
-
-
-def _run(key: Key, settings: SecretsSettings, *, dry_run: bool, recover: bool) -> Rotation:
-    with key.source.transit(settings.home) as transit:
-        result = rotator.rotate(
-            transit,
-            key.inventory,
-            settings=settings.rotation,
+    def run(self, *, dry_run: bool) -> Rotation:
+        shown = sys.stderr.isatty() and len(self.key.inventory) > MANY
+        with self.key.transit() as transit:
+            result = rotator.rotate(
+                transit,
+                self.key.inventory,
+                settings=self.settings,
+                dry_run=dry_run,
+                recover=self.recover,
+                annotate=self.key.kubernetes is not None,
+                pause=lambda: time.sleep(random.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S)),
+                progress=_show if shown else lambda *_: None,
+            )
+        if shown:
+            typer.echo("\r\x1b[K", nl=False, err=True)
+        if self.key.kubernetes is not None and not dry_run:
+            _post(self.key.kubernetes, result)
+        return Rotation(
+            result,
+            settings=self.settings,
+            names=self.key.names,
+            where=(self.key.cluster, self.key.namespace) if self.is_one_of_many else None,
             dry_run=dry_run,
-            recover=recover,
-            pause=lambda: time.sleep(random.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S)),
+            recover=self.recover,
         )
-        try:
-            known = transit.read_key()
-        except MatrixError:  # the result says why
-            known = None
-    return Rotation(
-        result,
-        known,
-        settings=settings.rotation,
-        names=key.names,
-        dry_run=dry_run,
-        recover=recover,
-    )
+
+
+def _post(kubernetes: KubernetesClient, result: Result) -> None:
+    # Here, because it takes a while, and is not needed on a laptop.
+    from framework.secrets.kubernetes.events import events_of, post
+
+    # Without Vault there is no time but this machine's, which decides nothing here.
+    warning = post(kubernetes, events_of(result), result.now or datetime.now(UTC))
+    if warning is not None:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def _show(step: str, number: int, of: int) -> None:
+    typer.echo(f"\r\x1b[K{step} {number} of {of}", nl=False, err=True)
 
 
 def _confirm(preview: Rotation) -> None:

@@ -22,12 +22,12 @@ class Rotation:
     """What one run did, or, if it was a dry run, would do."""
 
     result: Result
-    key: TransitKey | None
-    """As it is now; None: it cannot be read."""
     _: KW_ONLY
     settings: Settings
     names: Mapping[str, str]
     """What the user calls a Secret, by what its Store calls it."""
+    where: tuple[str, str] | None = None
+    """Cluster and namespace, where several are told of."""
     dry_run: bool
     recover: bool
 
@@ -38,6 +38,7 @@ class Rotation:
         for record in self.result.records:
             yield json.dumps(
                 {
+                    **self._where,
                     "secret": self._name(record),
                     "data_key": record.data_key,
                     "before": record.before,
@@ -48,6 +49,7 @@ class Rotation:
             )
         yield json.dumps(
             {
+                **self._where,
                 "outcome": self.result.outcome.value,
                 "dry_run": self.dry_run,
                 "rotated": self.result.rotated,
@@ -63,6 +65,8 @@ class Rotation:
     def table(self, width: int) -> Iterator[str]:
         """Lines for a terminal that is so wide: data keys, what is in the way, the summary."""
         records = self.result.records
+        if self.where is not None:
+            yield printable("/".join(self.where))
         rows = [HEAD, *map(self._row, records)] if records else []
         sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row, reason in zip(rows, ["", *(each.reason for each in records)], strict=False):
@@ -123,9 +127,9 @@ class Rotation:
 
     def _about_floor(self) -> Iterator[str]:
         retire = self.settings.retire
-        if self.result.floor is None and self.key is not None:
-            why = self._why_not_raised(self.key) if retire else "retire = false"
-            yield f"{FLOOR} stays {self.key.min_decryption_version}{why and f' ({why})'}"
+        if self.result.floor is None and self.result.key is not None:
+            why = self._why_not_raised(self.result.key) if retire else "retire = false"
+            yield f"{FLOOR} stays {self.result.key.min_decryption_version}{why and f' ({why})'}"
         elif self.recover:
             yield "a later run raises it again" if retire else "it stays there (retire = false)"
 
@@ -145,6 +149,10 @@ class Rotation:
     # ----------------------------------------------------------------------------------- its parts
 
     @property
+    def _where(self) -> dict[str, str]:
+        return dict(zip(("cluster", "namespace"), self.where or (), strict=False))
+
+    @property
     def _newest(self) -> int | None:
         """The newest key version, of those to be too."""
         newest = self.result.newest
@@ -152,9 +160,9 @@ class Rotation:
 
     @property
     def _floor(self) -> int | None:
-        if self.result.floor is not None or self.key is None:
+        if self.result.floor is not None or self.result.key is None:
             return self.result.floor
-        return self.key.min_decryption_version
+        return self.result.key.min_decryption_version
 
     def _row(self, record: Record) -> tuple[str, str, str, str]:
         before, after = record.before, self._after(record)

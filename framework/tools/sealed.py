@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
+from shlex import quote
+from typing import Any
 
 from framework.errors import ConfigError
 from framework.project import FILE
@@ -11,9 +14,28 @@ from framework.secrets.place import Layout
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import Source
 
+OPTIONS = {"namespace": "--namespace", "secret": "--name", "data_key": "--data-key"}
+"""What says on the command line what a ``[[secrets.source]]`` says by these names."""
+_IN_A_FILE = """[[secrets.source]]
+kind = "file"
+path = "secrets.sealed"
+"""
+_IN_KUBERNETES = """[[secrets.source]]
+kind = "kubernetes"
+cluster = "home"
+namespace = "{namespace}"
+secret = "{secret}"
+"""
 
-def sealed_sources(settings: SecretsSettings, *, layout: Layout = "document") -> Sequence[Source]:
-    """All there are, in order. ``layout``: of the one that is proposed where there is none.
+
+def sealed_sources(
+    settings: SecretsSettings,
+    *,
+    layout: Layout = "document",
+    place: Mapping[str, str] | None = None,
+) -> Sequence[Source]:
+    """All there are, in order. ``layout`` and ``place`` (by the names of ``OPTIONS``): of the one
+    that is proposed where there is none.
 
     :raises ConfigError: there is none.
     """
@@ -24,30 +46,68 @@ def sealed_sources(settings: SecretsSettings, *, layout: Layout = "document") ->
         where = f", and there is no {FILE} in this folder. Make one with these lines"
     else:
         where = f". Put these lines into {settings.path}"
-    lines = '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n'
+    lines = _IN_A_FILE
+    if place and place.keys() & {"namespace", "secret"}:
+        names = {"namespace": "matrix", "secret": "matrix-secrets", **place}
+        lines = _IN_KUBERNETES.format(**names)
     if layout == "fields":
         lines += 'layout = "fields"\n'
     raise ConfigError(f"no place for sealed secrets is named yet{where}:\n\n{lines}")
 
 
 def sealed_source(
-    settings: SecretsSettings, named: str | None, *, layout: Layout = "document"
+    settings: SecretsSettings,
+    named: str | None,
+    *,
+    layout: Layout = "document",
+    place: Mapping[str, str],
 ) -> Source:
-    """The one that is called so, or the only one there is; ``layout`` as above.
+    """The one that is called so, or the only one that fits ``place`` best, moved there if it is not
+    there. ``layout`` as above.
 
     :raises ConfigError: there is none, or which one is meant is not clear.
     """
-    by_name = {source.name: source for source in sealed_sources(settings, layout=layout)}
-    there = ", ".join(by_name)
+    empty = [OPTIONS[name] for name, value in place.items() if not value]
+    if empty:
+        raise ConfigError(f"{empty[0]} is empty: say a name, or leave it out")
+    by_name = {
+        source.name: source for source in sealed_sources(settings, layout=layout, place=place)
+    }
+    among = list(by_name.values()) if named is None else [_called(named, by_name)]
+    for name, value in place.items():
+        among = [each for each in among if getattr(each, name, None) == value] or among
+    if len(among) > 1:
+        names = ", ".join(source.name for source in among)
+        raise ConfigError(f"there are several sources: say which with --source: {names}")
+    return _moved(among[0], place, by_name)
+
+
+def _called(named: str, by_name: Mapping[str, Source]) -> Source:
     if named in by_name:
         return by_name[named]
-    if named is not None:
-        near = get_close_matches(named, by_name, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {there}"
-        raise ConfigError(f"no [[secrets.source]] that is sealed is called {named}; {hint}")
-    if len(by_name) > 1:
-        raise ConfigError(f"there are several sources: say which with --source: {there}")
-    return next(iter(by_name.values()))
+    near = get_close_matches(named, by_name, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(by_name)}"
+    raise ConfigError(f"no [[secrets.source]] that is sealed is called {named}; {hint}")
+
+
+def _moved(source: Source, place: Mapping[str, str], by_name: Mapping[str, Source]) -> Source:
+    """One like ``source``, at ``place``."""
+    foreign = [OPTIONS[name] for name in place if not hasattr(source, name)]
+    if foreign:
+        raise ConfigError(
+            f"{source.name} is a file, and {foreign[0]} is of a Secret in Kubernetes: leave it "
+            "out, or say with --source which Secret it is to be like"
+        )
+    changes: Mapping[str, Any] = place
+    moved = replace(source, **changes)
+    for name, what in moved.misfits(place.keys()):
+        raise ConfigError(f"{OPTIONS.get(name, name)} {what}")
+    if moved.name != source.name and moved.name in by_name:
+        raise ConfigError(
+            f"{moved.name} has a [[secrets.source]] of its own, which says how it is sealed: "
+            f"--source {quote(moved.name)}"
+        )
+    return moved
 
 
 def printable(text: str) -> str:

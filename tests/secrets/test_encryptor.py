@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.secrets.encryptor import (
+    ATTEMPTS_UNANSWERED,
     EDIT_PREFIX,
     HEADROOM,
     LAST_APPLIED,
@@ -136,10 +137,44 @@ def test_annotations_of_others_stay_but_the_copy_of_plaintext_goes(
     assert "in clear" not in change.warnings[0]
 
 
+def test_what_is_still_in_plaintext_is_named_and_stays(
+    store: MemoryStore, parts: Encryptor
+) -> None:
+    store.stored = Stored("1", {"ca.crt": "in clear"}, binary={"ca.p12": 9})
+    (warning,) = parts.fields({"latitude": b"1"}).warnings
+    assert warning.startswith("Secret home/matrix-parts has ca.crt in plaintext, which is left")
+    assert held(store).data["ca.crt"] == "in clear"
+    assert "in clear" not in warning
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_what_was_in_plaintext_before_is_named(
+    store: MemoryStore, parts: Encryptor, *, prune: bool
+) -> None:
+    """Made by hand, without the copy that ``kubectl apply`` leaves."""
+    store.stored = Stored("1", {"latitude": "in clear", "tide.token": "in clear too"})
+    before, *after = parts.fields({"latitude": b"1"}, prune=prune).warnings
+    names = "latitude, tide.token" if prune else "latitude"
+    assert f" had {names} in plaintext until now" in before
+    assert ["has tide.token in plaintext" in each for each in after] == ([] if prune else [True])
+    assert "in clear" not in before
+    assert not any(" had " in each for each in parts.fields({"latitude": b"2"}).warnings)
+
+
 def test_who_else_writes_is_said(store: MemoryStore, parts: Encryptor) -> None:
     store.stored = Stored("1", {}, {}, "Argo CD")
     (warning,) = parts.fields({"latitude": b"1"}).warnings
     assert warning.startswith("Argo CD writes Secret home/matrix-parts too")
+
+
+def test_who_loses_what_is_written_to_us_is_said_too(store: MemoryStore, parts: Encryptor) -> None:
+    """As the manager of a field does, which Kubernetes takes from who applied it."""
+    store.stored = Stored("1", {}, {}, "Flux")
+    store.before = at_first(
+        "replace", lambda: setattr(store, "stored", replace(held(store), owner=None))
+    )
+    (warning,) = parts.fields({"latitude": b"1"}).warnings
+    assert warning.startswith("Flux writes Secret home/matrix-parts too")
 
 
 def test_what_was_sealed_for_the_other_layout_is_removed_and_nothing_else(
@@ -150,8 +185,9 @@ def test_what_was_sealed_for_the_other_layout_is_removed_and_nothing_else(
     store.stored = replace(held(store), data={**held(store).data, "note": "by hand"})
     change = Encryptor(transit, store, PARTS).fields({"latitude": b"1", "tide.token": b"2"})
     assert (change.added, change.removed) == (("latitude", "tide.token"), ("secrets.json",))
-    assert len(change.warnings) == 1
-    assert 'cannot be read with layout = "fields"' in change.warnings[0]
+    plain, other = change.warnings
+    assert "has note in plaintext" in plain
+    assert 'cannot be read with layout = "fields"' in other
     assert set(held(store).data) == {"latitude", "tide.token", "note"}
     assert edit_annotation("secrets.json") not in held(store).annotations
     assert Encryptor(transit, store, PARTS).fields({"latitude": b"3"}).removed == ()
@@ -191,6 +227,16 @@ def test_a_secret_that_could_not_be_rotated_any_more_is_refused(
     with pytest.raises(StoreRefused, match=f"{MAX_BYTES} are allowed"):
         parts.fields({"latitude": b"3"})
     assert store.stored is before
+
+
+def test_what_is_no_text_takes_room_too(store: MemoryStore, parts: Encryptor) -> None:
+    parts.fields({"latitude": b"1"})
+    room = MAX_BYTES - len(held(store).data["latitude"]) - HEADROOM
+    store.stored = replace(held(store), binary={"ca.p12": room})
+    parts.fields({"latitude": b"2"})
+    store.stored = replace(held(store), binary={"ca.p12": room + 1})
+    with pytest.raises(StoreRefused, match=f"would have {MAX_BYTES + 1} bytes"):
+        parts.fields({"latitude": b"3"})
 
 
 # Names of annotations
@@ -427,6 +473,23 @@ def test_a_lost_reply_and_a_store_that_stays_away_says_that_it_does_not_know(
     with pytest.raises(StoreUnavailable, match=r"not known whether .* safe to") as caught:
         parts.fields({"latitude": b"2"})
     assert caught.value.__context__ is None
+
+
+def test_a_store_that_does_not_take_it_is_not_waited_for_all_the_time(
+    store: MemoryStore, parts: Encryptor
+) -> None:
+    """As a file that another process holds: each time, it has been waited for."""
+    writes: list[str] = []
+
+    def busy(call: str) -> None:
+        if call == "create":
+            writes.append(call)
+            lose()
+
+    store.before = busy
+    with pytest.raises(StoreUnavailable, match=r"not known whether .*: no answer\. It is safe"):
+        parts.fields({"latitude": b"1"})
+    assert len(writes) == ATTEMPTS_UNANSWERED
 
 
 def test_a_conflict_and_a_store_that_stays_away_leaves_no_doubt(

@@ -47,8 +47,6 @@ DOCUMENT = SecretPlace("document", "local", "local", "home")
 FIELDS = SecretPlace("fields", "local", "local", "parts")
 PLACES = (DOCUMENT, FIELDS)
 KEYS = {DOCUMENT: ("secrets.json",), FIELDS: ("tide.token", "latitude")}
-DECLARED = {DOCUMENT: KEYS[DOCUMENT], FIELDS: ()}
-"""What the inventory names; of the fields it takes all that are there."""
 LIMIT_S = 30.0
 """An actor that takes longer between two calls hangs."""
 
@@ -208,7 +206,7 @@ class World:
         def work(actor: Actor) -> Result:
             actor.recovers = recover
             inventory = [
-                Entry(place, StoreSeen(self, actor, place), DECLARED[place]) for place in PLACES
+                Entry(place, StoreSeen(self, actor, place), KEYS[place]) for place in PLACES
             ]
             transit = TransitSeen(self, actor)
             chosen = Settings(retire=retire)

@@ -363,7 +363,7 @@ def test_a_name_that_nobody_declared_is_said(folder: Any, caplog: pytest.LogCapt
     (said,) = caplog.messages
     assert said == (
         "fields.sealed has tide.server.host (did you mean server?), tide.zzz, which nobody "
-        "declared; tide takes redis_url, timezone, units, station, token, server, tags"
+        "declared; tide takes redis_url, timezone, units, contact, station, token, server, tags"
     )
 
 

@@ -36,6 +36,7 @@ ODD = (
     Found("parts", fault=Fault.MISSING, why="it is not there"),
     Found("parts", "id", fault=Fault.UNREADABLE, why="it is no ciphertext"),
     Found("parts", fault=Fault.UNAVAILABLE, why="no answer"),
+    Found("parts", fault=Fault.UNLISTED, why="access.json does not have it"),
     Found("parts", "id", 1, fault=Fault.UNVERIFIED, why="it does not verify"),
     Found("parts", "id", 2, owner="Argo CD"),
 )

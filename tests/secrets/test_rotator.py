@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,9 @@ from framework.secrets.plan import Settings
 from framework.secrets.rotator import ATTEMPTS, Action, Entry, Outcome, Record, Result, rotate
 from framework.secrets.store import Conflict, Stored, StoreRefused, StoreUnavailable
 from framework.secrets.transit import Sealed, TransitRefused, TransitUnavailable, version_of
+from framework.secrets.vault.transit import open_transit
 from framework.testing.secrets import MemoryStore, MemoryTransit
+from tests.secrets.vault_standin import VaultStandin
 
 HOME = SecretPlace("document", "prod", "home", "matrix-secrets")
 PARTS = SecretPlace("fields", "prod", "home", "matrix-parts")
@@ -53,6 +58,7 @@ class House:
         settings: Settings | None = None,
         dry_run: bool = False,
         recover: bool = False,
+        annotate: bool = False,
     ) -> Result:
         return rotate(
             self.transit,
@@ -60,6 +66,7 @@ class House:
             settings=settings,
             dry_run=dry_run,
             recover=recover,
+            annotate=annotate,
             pause=self._pause,
         )
 
@@ -133,15 +140,222 @@ def test_a_second_run_has_nothing_to_do_and_writes_nothing(house: House) -> None
     assert (house.home.stored, house.parts.stored) == before
 
 
-def test_annotations_and_what_the_inventory_does_not_name_stay(house: House) -> None:
+def test_annotations_stay_and_what_is_not_listed_and_not_sealed(house: House) -> None:
     assert house.home.stored is not None
-    plain = {"readme.txt": "not sealed", "other": house.home.stored.data["secrets.json"]}
+    plain = {"readme.txt": "not sealed", "broken": "vault:v1:"}
     house.home.stored = replace(house.home.stored, data={**house.home.stored.data, **plain})
     annotations = house.home.stored.annotations
     assert house.rotate().outcome is Outcome.DONE
     assert house.home.stored is not None
     assert {key: house.home.stored.data[key] for key in plain} == plain
     assert house.home.stored.annotations == annotations
+
+
+def test_it_says_when_it_was_rewrapped_and_only_then(house: House) -> None:
+    assert house.home.stored is not None
+    before = house.home.stored.annotations
+    assert house.rotate(annotate=True).outcome is Outcome.DONE
+    said = {"matrix.rotated/at": "2026-11-25T04:00:00Z", "matrix.rotated/to": "2"}
+    assert house.home.stored is not None
+    assert house.home.stored.annotations == {**before, **said}
+    house.now += timedelta(hours=1)
+    written = house.home.stored
+    assert house.rotate(annotate=True).outcome is Outcome.NOTHING
+    assert house.home.stored is written
+
+
+# What is listed and what is not
+
+
+def test_a_field_that_is_not_listed_is_brought_up_too_and_never_locked_out(house: House) -> None:
+    house.entries[1] = Entry(PARTS, house.parts, ("latitude",))
+    for _ in range(3):
+        assert house.rotate(settings=RETIRE).outcome is Outcome.DONE
+        house.now += 2 * DAY
+    assert house.transit.keyring.min_decryption_version == 3
+    assert house.open(house.parts, PARTS) == {"latitude": b"52.1", "tide.token": b"abc"}
+
+
+def test_one_that_is_not_listed_and_cannot_be_opened_stops_it_by_name(house: House) -> None:
+    assert house.home.stored is not None
+    copied = {"other": house.home.stored.data["secrets.json"]}
+    house.home.stored = replace(house.home.stored, data={**house.home.stored.data, **copied})
+    result = house.rotate()
+    assert (result.outcome, result.rotated) == (Outcome.BLOCKED, False)
+    assert records(result)["other"] == (1, 1, Action.BLOCKED)
+    (reason,) = (each.reason for each in result.records if each.data_key == "other")
+    assert reason.endswith("It is not listed: if it has another layout now, run matrix access")
+    assert records(result)["secrets.json"] == (1, 1, Action.KEPT)
+
+
+def test_a_listed_field_may_be_absent_but_not_all_of_them(house: House) -> None:
+    house.entries[1] = Entry(PARTS, house.parts, ("latitude", "moon.token", "tide.token"))
+    result = house.rotate()
+    assert result.outcome is Outcome.DONE
+    assert "moon.token" not in records(result)
+    house.parts.stored = Stored("others", {"readme.txt": "not sealed"})
+    result = house.rotate()
+    assert result.outcome is Outcome.BLOCKED
+    assert result.records[-1].reason.startswith("Secret home/matrix-parts holds nothing that is")
+
+
+def test_a_listed_field_that_is_no_ciphertext_is_blocked(house: House) -> None:
+    house.entries[1] = Entry(PARTS, house.parts, ("latitude", "tide.token"))
+    assert house.parts.stored is not None
+    clear = {**house.parts.stored.data, "latitude": "52.1"}
+    house.parts.stored = replace(house.parts.stored, data=clear)
+    result = house.rotate()
+    assert records(result)["latitude"] == (None, None, Action.BLOCKED)
+    assert records(result)["tide.token"] == (1, 2, Action.REWRAPPED)
+
+
+def test_one_secret_may_hold_both_layouts(house: House) -> None:
+    whole = SecretPlace("document", "prod", "home", "matrix-parts")
+    assert house.parts.stored is not None
+    document = house.transit.encrypt(whole.context("secrets.json"), b"all")
+    data = {**house.parts.stored.data, "secrets.json": document}
+    house.parts.stored = replace(house.parts.stored, data=data)
+    fields = ("latitude", "tide.token")
+    house.entries = [
+        Entry(PARTS, house.parts, fields, elsewhere=frozenset({"secrets.json"})),
+        Entry(whole, house.parts, ("secrets.json",), elsewhere=frozenset(fields)),
+    ]
+    assert house.rotate().outcome is Outcome.DONE
+    assert versions(house.parts) == {2}
+
+
+def test_what_is_not_listed_at_all_is_not_touched_and_keeps_the_floor(house: House) -> None:
+    house.rotate()
+    house.now += 2 * DAY
+    house.entries[1] = Entry(PARTS, house.parts, unlisted="access.json does not have it")
+    before = house.parts.stored
+    result = house.rotate(settings=RETIRE)
+    assert (result.outcome, result.floor) == (Outcome.BLOCKED, None)
+    assert house.parts.stored is before
+    assert (versions(house.home), versions(house.parts)) == ({3}, {2})
+    assert result.records[-1].reason == "access.json does not have it"
+    assert house.open(house.parts, PARTS) == {"latitude": b"52.1", "tide.token": b"abc"}
+
+
+# Many
+
+
+class Many:
+    """So many Secrets of some fields each, and how often the Transit is asked what."""
+
+    def __init__(self, secrets: int, fields: int = 1) -> None:
+        self.now = datetime(2026, 11, 24, 3, tzinfo=UTC)
+        self.transit = MemoryTransit(lambda: self.now)
+        self.calls: dict[str, int] = {}
+        self.transit.before = self._count
+        self.entries = []
+        for number in range(secrets):
+            place = SecretPlace("fields", "prod", "home", f"parts-{number}")
+            store = MemoryStore(f"Secret home/parts-{number}")
+            names = [f"tide.field-{field}" for field in range(fields)]
+            seal = self.transit.keyring.encrypt
+            store.stored = Stored("1", {name: seal(place.context(name), b"v") for name in names})
+            self.entries.append(Entry(place, store, tuple(names)))
+        self.now += DAY
+
+    def rotate(self) -> Result:
+        return rotate(self.transit, self.entries, settings=RETIRE)
+
+    def _count(self, call: str) -> None:
+        self.calls[call] = self.calls.get(call, 0) + 1
+
+
+@pytest.mark.parametrize(("secrets", "fields", "batches"), [(100, 1, 1), (450, 1, 3), (60, 7, 3)])
+def test_many_secrets_are_rewrapped_at_once(secrets: int, fields: int, batches: int) -> None:
+    many = Many(secrets, fields)
+    assert many.rotate().outcome is Outcome.DONE
+    # Proven, rewrapped, verified.
+    assert many.calls == {"rewrap": 3 * batches, "read_key": 2, "now": 1, "rotate": 1}
+    many.now += DAY
+    many.calls.clear()
+    result = many.rotate()
+    assert (result.outcome, result.floor) == (Outcome.DONE, 2)
+    assert many.calls.pop("rewrap") == 3 * batches
+    assert sum(many.calls.values()) == 6
+
+
+class Tracked(Stored):
+    """One that can be seen to be gone."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_a_hundred_secrets_are_a_dozen_calls_to_vault(tmp_path: Path) -> None:
+    """Login and revocation, which there would be, included."""
+    many = Many(100)
+    with VaultStandin(tmp_path) as vault, open_transit(vault.settings(), vault.login()) as transit:
+        for entry in many.entries:
+            assert isinstance(entry.store, MemoryStore)
+            (data_key,) = entry.data_keys
+            text = vault.transit.encrypt(entry.place.context(data_key), b"v")
+            entry.store.stored = Stored("1", {data_key: text})
+        vault.transit.rotate()
+        at_once = Settings(min_age=timedelta(-1), grace=timedelta(0), retire=True)
+        for floor in (None, 3):
+            vault.requests.clear()
+            result = rotate(transit, many.entries, settings=at_once)
+            assert (result.outcome, result.floor) == (Outcome.DONE, floor)
+            batches = [path for path in vault.paths() if path.startswith("transit/rewrap")]
+            assert len(batches) == 3
+            assert len(vault.requests) + 2 - len(batches) <= 10
+
+
+def test_where_one_store_stays_away_the_others_are_not_waited_for(house: House) -> None:
+    for store in (house.home, house.parts):
+        store.before = always(StoreUnavailable("no answer"), "read")
+    assert house.rotate().outcome is Outcome.FAILED
+    assert house.pauses == ATTEMPTS - 1
+
+
+def test_never_more_than_one_group_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = Many(450)
+    alive: list[int] = [0]
+    most = 0
+    read = MemoryStore.read
+
+    def tracked(store: MemoryStore) -> Stored | None:
+        nonlocal most
+        held = read(store)
+        assert held is not None
+        copy = Tracked(held.version, held.data, held.annotations)
+        alive[0] += 1
+        most = max(most, alive[0])
+        weakref.finalize(copy, lambda: alive.append(alive.pop() - 1))
+        return copy
+
+    monkeypatch.setattr(MemoryStore, "read", tracked)
+    assert many.rotate().outcome is Outcome.DONE
+    assert 200 <= most <= 202
+
+
+def test_what_is_in_the_way_of_one_secret_is_not_in_the_way_of_the_batch() -> None:
+    many = Many(30)
+    stores = [entry.store for entry in many.entries]
+    assert all(isinstance(store, MemoryStore) for store in stores)
+    away, written, refused = (store for store in stores[3:6] if isinstance(store, MemoryStore))
+    away.before = once(StoreUnavailable("no answer"), "replace", times=2)
+    written.before = once(Conflict("written by somebody else"), "replace")
+    refused.before = always(StoreRefused("field is immutable"), "replace")
+    result = many.rotate()
+    assert result.outcome is Outcome.BLOCKED
+    assert Counter(each.action for each in result.records) == {
+        Action.REWRAPPED: 29,
+        Action.BLOCKED: 1,
+    }
+    # Three alone, twice each: rewrapped and verified.
+    assert many.calls["rewrap"] == 3 + 3 * 2
+
+
+def test_one_is_told_how_far_it_is() -> None:
+    many = Many(3)
+    told: list[tuple[str, int, int]] = []
+    rotate(many.transit, many.entries, progress=lambda *step: told.append(step))
+    assert told == [(step, n, 3) for step in ("proving", "rewrapping") for n in (1, 2, 3)]
 
 
 def test_the_exit_codes() -> None:
@@ -178,11 +392,11 @@ def no_such_secret(house: House) -> str:
 def an_empty_secret(house: House) -> str:
     house.home.stored = Stored("empty", {})
     house.entries[0] = Entry(HOME, house.home)
-    return "is empty"
+    return "holds nothing that is sealed"
 
 
 def no_such_data_key(house: House) -> str:
-    house.home.stored = Stored("other", {"secret.json": "vault:v1:AAAA"})
+    house.home.stored = Stored("other", {"readme.txt": "not sealed"})
     return "has no data key secrets.json"
 
 
@@ -565,6 +779,7 @@ def test_what_is_retired_between_reading_and_rewrapping_is_read_again(house: Hou
         if calls.count("read") == 2:
             house.parts.after = lambda call: None
             house.transit.rotate()
+            house.put(house.home, HOME, {"secrets.json": b"the whole text"})
             house.put(house.parts, PARTS, {"latitude": b"52.1", "tide.token": b"abc"})
             house.transit.set_min_decryption_version(3)
 

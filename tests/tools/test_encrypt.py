@@ -103,6 +103,66 @@ def test_a_document_whose_key_is_made_on_the_way(folder: Path, encrypt: Encrypt)
     assert token(folder) == "2"
 
 
+def test_without_a_file_it_takes_the_usual_one(folder: Path, encrypt: Encrypt) -> None:
+    toml(folder, FIELDS)
+    (folder / "secrets.json").write_text(json.dumps({"tide": {"token": MARK}, "units": "metric"}))
+    command = str(Path(sys.executable).with_name("encryptonator"))
+    said = encrypt(command=command).stdout.splitlines()
+    assert said[0] == "file        secrets.json of this folder, since no FILE is given"
+    assert "added       tide.token, units" in said
+    assert token(folder) == MARK
+    (folder / "secrets.json").write_text(json.dumps({"tide": {"token": "2"}}))
+    assert "removed     units" in encrypt("--prune").stdout
+    assert token(folder) == "2"
+    assert "file" not in encrypt("--set", "tide.token", given="3").stdout
+    assert token(folder) == "3"
+
+
+@pytest.mark.parametrize("source", [TEXT, DOCUMENT + 'format = "toml"\n'])
+def test_what_takes_no_json_takes_no_usual_file(
+    folder: Path, encrypt: Encrypt, source: str
+) -> None:
+    toml(folder, source)
+    (folder / "secrets.json").write_text("{}")
+    done = encrypt()
+    assert (done.returncode, "give a FILE: secrets.sealed takes t" in done.stderr) == (2, True)
+    assert not (folder / "secrets.sealed").exists()
+
+
+def test_another_data_key_of_a_file(folder: Path, encrypt: Encrypt) -> None:
+    toml(folder, DOCUMENT)
+    done = encrypt("-", "--data-key", "other", given='{"a": 1}')
+    assert "nothing reads secrets.sealed, data key other, and nothing rotates it" in done.stderr
+    held = FileStore(folder / "secrets.sealed").read()
+    assert held is not None
+    context = SecretPlace("document", "local", "local", "secrets").context("other")
+    transit = LocalTransit(folder / ".matrix" / "keyring")
+    assert transit.decrypt(Sealed(context, held.data["other"])) == b'{"a": 1}'
+
+
+@pytest.mark.skipif(not Path("/usr/bin/git").exists(), reason="asks git itself")
+def test_what_git_makes_of_the_plaintext(folder: Path, encrypt: Encrypt) -> None:
+    toml(folder, DOCUMENT)
+    (folder / "in").mkdir()
+    file, ignored = folder / "in" / "a *.json", folder / ".gitignore"
+    for name in (file.name, "a x.json"):  # the other one is not meant by a pattern
+        (folder / "in" / name).write_text('{"a": 1}')
+    git = ("/usr/bin/git", "-C", str(folder))
+    assert encrypt(str(file)).stderr == ""
+    subprocess.run([*git, "init", "-q"], check=True)
+    untracked = f"warning: Git does not ignore {file}, in plaintext: delete it, or name it in"
+    assert encrypt(str(file)).stderr.startswith(untracked)
+    subprocess.run([*git, "add", "in/a x.json"], check=True)
+    assert encrypt(str(file)).stderr.startswith(untracked)
+    ignored.write_text("in/\n")
+    assert encrypt(str(file)).stderr == ""
+    subprocess.run([*git, "--literal-pathspecs", "add", "-f", "in/a *.json"], check=True)
+    (folder / "link.json").symlink_to(file)
+    for named in (str(file), "link.json"):
+        said = encrypt(named).stderr
+        assert said.startswith(f"warning: Git tracks {named}, in plaintext: git rm --cached -- ")
+
+
 @pytest.mark.skipif(not Path("/usr/bin/git").exists(), reason="asks git itself")
 @pytest.mark.parametrize("there", [False, True])
 def test_git_does_not_take_the_key(folder: Path, encrypt: Encrypt, *, there: bool) -> None:

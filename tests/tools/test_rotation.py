@@ -53,7 +53,6 @@ class Story:
         )
         return Rotation(
             result,
-            self.transit.keyring.known,
             settings=settings,
             names={},
             dry_run=dry_run,
@@ -172,7 +171,7 @@ def test_what_is_not_known_of_the_key_is_not_said(story: Story) -> None:
 
     story.transit.before = away
     result = rotator.rotate(story.transit, [Entry(PLACE, story.store)])
-    rotation = Rotation(result, None, settings=RETIRE, names={}, dry_run=False, recover=False)
+    rotation = Rotation(result, settings=RETIRE, names={}, dry_run=False, recover=False)
     assert list(rotation.table(80)) == ["Vault is sealed", "failed: nothing was changed"]
     (line,) = rotation.json_lines()
     assert json.loads(line) == {

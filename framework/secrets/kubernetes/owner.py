@@ -37,7 +37,8 @@ def owner_of(metadata: Mapping[str, Any]) -> str | None:
     for each in _list(metadata, "managedFields"):
         manager = str(each.get("manager", ""))
         applies = each.get("operation") == "Apply" or any(one in manager for one in _BY_ITSELF)
-        if applies and manager != MANAGER and "f:data" in _table(each, "fieldsV1"):
+        fields = _table(each, "fieldsV1").keys()
+        if applies and manager != MANAGER and fields & {"f:data", "f:stringData"}:
             return f'the field manager "{manager}"'
     return None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
+from weakref import finalize
 
 from framework.secrets.place import SecretPlace
 from framework.secrets.source import Home, Source
@@ -56,14 +57,10 @@ class KubernetesSource(Source):
         return SecretPlace(self.layout, self.cluster, self.namespace, self.secret)
 
     def store(self, home: Home) -> Store:
-        if self.mounted:
-            return self._mounted(home)
-        from framework.secrets.kubernetes.store import KubernetesStore
+        return self._mounted(home) if self.mounted else self._asked(home, "get")
 
-        return KubernetesStore(self._client(home), namespace=self.namespace, name=self.secret)
-
-    def writable_store(self, home: Home) -> Store:
-        return replace(self, mounted="").store(home)
+    def writable_store(self, home: Home, *, creates: bool = False) -> Store:
+        return self._asked(home, "get", "update", *(("create",) if creates else ()))
 
     @contextmanager
     def transit(self, home: Home) -> Iterator[Transit]:
@@ -74,8 +71,10 @@ class KubernetesSource(Source):
         def token_of(account: str, namespace: str, audience: str) -> str:
             from framework.secrets.kubernetes.store import request_token
 
-            client = self._client(home)
-            return request_token(client, account=account, namespace=namespace, audience=audience)
+            with closing(self._client(home)) as client:
+                return request_token(
+                    client, account=account, namespace=namespace, audience=audience
+                )
 
         settings = VaultSettings.received(home.vault or {})
         with open_transit(settings, login_of(settings, request_token=token_of)) as transit:
@@ -121,12 +120,21 @@ class KubernetesSource(Source):
             return self._mounted(home).contents()
         from framework.secrets.kubernetes.store import plain_contents
 
-        return plain_contents(
-            self._client(home),
-            self._object,
-            namespace=self.namespace,
-            name=self.secret or self.configmap,
-        )
+        with closing(self._client(home)) as client:
+            return plain_contents(
+                client,
+                self._object,
+                namespace=self.namespace,
+                name=self.secret or self.configmap,
+            )
+
+    def _asked(self, home: Home, *verbs: str) -> Store:
+        from framework.secrets.kubernetes.store import KubernetesStore
+
+        client = self._client(home)
+        store = KubernetesStore(client, namespace=self.namespace, name=self.secret, verbs=verbs)
+        finalize(store, client.close)  # nobody is to close a Store: most have nothing to be closed
+        return store
 
     def _mounted(self, home: Home) -> MountedStore:
         from framework.secrets.kubernetes.mounted import MountedStore

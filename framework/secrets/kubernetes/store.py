@@ -9,15 +9,16 @@ stay as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from framework.secrets.kubernetes.client import KubernetesClient, Reply, given
+from framework.secrets.kubernetes.client import KubernetesClient, Reply
 from framework.secrets.kubernetes.connection import Failure
 from framework.secrets.kubernetes.owner import MANAGER, owner_of
 from framework.secrets.kubernetes.secretdata import decoded, encoded, size, texts_of
+from framework.secrets.patience import given
 from framework.secrets.store import MAX_BYTES, Conflict, Stored, StoreRefused
 
 TOKEN_S = 600
@@ -25,6 +26,8 @@ TOKEN_S = 600
 
 _ACCOUNT = re.compile(r'User "([^"]{1,253})" cannot')
 _SERVICE_ACCOUNT = "system:serviceaccount:"
+_QUOTA = "exceeded quota"
+_TERMINATING = "is being terminated"
 _JWT = re.compile(r"[A-Za-z0-9_.-]{1,65536}")
 
 
@@ -43,10 +46,18 @@ class KubernetesStore:
     A data key that is no text in UTF-8 is not shown, and stays as it is.
     """
 
-    def __init__(self, client: KubernetesClient, *, namespace: str, name: str) -> None:
+    def __init__(
+        self,
+        client: KubernetesClient,
+        *,
+        namespace: str,
+        name: str,
+        verbs: Collection[str] = ("get",),
+    ) -> None:
+        """``verbs``: all that it is to be used for, named together where a right is missing."""
         self.name = f"Secret {namespace}/{name}"
         self._client = client
-        self._secrets = _Objects("secrets", self.name, namespace)
+        self._secrets = _Objects("secrets", self.name, namespace, verbs)
         self._secret = name
 
     def read(self) -> Stored | None:
@@ -89,12 +100,10 @@ class KubernetesStore:
                 f"{self.name} is immutable, so Kubernetes does not change it: make another with "
                 "matrix encrypt, and let secret in [[secrets.source]] name it"
             )
-        data_now = secret.get("data") or {}
-        no_texts = {key: value for key, value in data_now.items() if key not in held.data}
         body = {
             **secret,
             "metadata": {**secret["metadata"], "annotations": dict(annotations)},
-            "data": {**no_texts, **encoded(data)},
+            "data": {**{key: secret["data"][key] for key in held.binary}, **encoded(data)},
         }
         return self._written("PUT", self._secrets.path(self._secret), body)
 
@@ -122,11 +131,14 @@ class KubernetesStore:
         is_whole = isinstance(version, str) and version and isinstance(annotations, dict)
         if reply.body.get("kind") != "Secret" or data is None or not is_whole:
             return _nonsense(self._client, self.name)
+        texts = texts_of(data)
         return _Read(
             version=str(version),
-            data=texts_of(data),
+            data=texts,
             annotations=dict(annotations),
             owner=owner_of(metadata),
+            uid=str(metadata.get("uid", "")),
+            binary={key: len(data[key]) for key in data.keys() - texts.keys()},
             secret=reply.body,
         )
 
@@ -204,6 +216,8 @@ class _Objects:
     name: str
     """Of the one that it is about, in messages."""
     namespace: str
+    verbs: Collection[str] = ()
+    """What else than what was refused is needed too."""
 
     def path(self, *names: str) -> str:
         parts = ("api", "v1", "namespaces", self.namespace, self.resource, *names)
@@ -242,19 +256,32 @@ class _Objects:
     ) -> StoreRefused:
         found = _ACCOUNT.search(reply.message)
         if found is None:
-            return StoreRefused(
-                f"{client.name} refuses to {verb} {self.name}, and not for want of a right: an "
-                "admission policy or a quota stands against it, or the namespace is being removed"
-            )
+            return StoreRefused(f"{client.name} refuses to {verb} {self.name}: {self._why(reply)}")
         account = found[1]
         if account.startswith(_SERVICE_ACCOUNT):
             account = "service account " + "/".join(account.split(":")[2:])
-        # Of what does not exist yet Kubernetes does not know the name.
-        named = "" if verb == "create" and "/" not in resource else f", resourceNames: [{name}]"
+        rules = _rules(resource, name, {verb, *self.verbs})
         return StoreRefused(
             f"{client.name} does not let {account} {verb} {resource} {name} in namespace "
-            f"{self.namespace}. Bind it to a Role there with the rule "
-            f'- {{apiGroups: [""], resources: [{resource}]{named}, verbs: [{verb}]}}'
+            f"{self.namespace}. Bind it to a Role there with "
+            + (f"the rule {rules[0]}" if len(rules) == 1 else "\n".join(("the rules", *rules)))
+        )
+
+    def _why(self, reply: Reply) -> str:
+        """What stands against it, if not that a right is missing."""
+        if _QUOTA in reply.message:
+            return (
+                f"a quota of namespace {self.namespace} is used up: see kubectl -n "
+                f"{self.namespace} describe quota, and raise it or make room"
+            )
+        if _TERMINATING in reply.message:
+            return (
+                f"namespace {self.namespace} is being removed: wait until it is gone and make it "
+                "anew, or correct its [[secrets.source]]"
+            )
+        return (
+            "no right is missing; an admission policy stands against it: see kubectl get "
+            "validatingadmissionpolicies,validatingwebhookconfigurations"
         )
 
     def _invalid(self, client: KubernetesClient, reply: Reply) -> StoreRefused:
@@ -269,6 +296,19 @@ class _Objects:
         else:
             what = f"{where} is not valid"
         return StoreRefused(f"{client.name} does not store {self.name}: {what}")
+
+
+def _rules(resource: str, name: str, verbs: Collection[str]) -> list[str]:
+    """As they stand in a Role."""
+    # Of what does not exist yet Kubernetes does not know the name.
+    nameless = [each for each in verbs if each == "create" and "/" not in resource]
+    named = sorted(set(verbs) - set(nameless))
+    groups = ((f", resourceNames: [{name}]", named), ("", nameless))
+    return [
+        f'- {{apiGroups: [""], resources: [{resource}]{which}, verbs: [{", ".join(group)}]}}'
+        for which, group in groups
+        if group
+    ]
 
 
 def _nonsense(client: KubernetesClient, name: str) -> StoreRefused:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TextIO, cast
 
 from framework.errors import ConfigError, MatrixError, SecretsUnavailable
 from framework.interrupt import EXIT_INTERRUPTED
 
+LOG_FORMAT = "MATRIX_LOG_FORMAT"
 EXIT_FAILED = 1
 EXIT_UNWRITABLE = 74
 """EX_IOERR of sysexits.h: what there was to say did not come through."""
@@ -83,13 +86,45 @@ class _Guarded:
 
 
 def configure_logging(level: str = "info") -> None:
-    """One line a record, on standard error."""
-    logging.basicConfig(
-        level=level.upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s  %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
+    """One line a record, on standard error: for humans, or what ``MATRIX_LOG_FORMAT`` says.
+
+    :raises ConfigError: it says something else than text or json.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _JsonLines()
+        if logs_json()
+        else logging.Formatter(
+            "%(asctime)s %(levelname)-7s %(name)s  %(message)s", datefmt="%H:%M:%S"
+        )
     )
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def logs_json() -> bool:
+    """Whether logs are for a machine.
+
+    :raises ConfigError: ``MATRIX_LOG_FORMAT`` is neither text nor json.
+    """
+    form = os.environ.get(LOG_FORMAT) or "text"
+    if form not in ("text", "json"):
+        raise ConfigError(f"environment {LOG_FORMAT} must be text or json")
+    return form == "json"
+
+
+class _JsonLines(logging.Formatter):
+    """An object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            said["trace"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
@@ -122,7 +157,10 @@ def last_word(error: MatrixError) -> int:
     """Say it on standard error; the exit status that goes with it."""
     if str(error) and sys.stderr is not None:
         with suppress(OSError):
-            print(error, file=sys.stderr)  # noqa: T201  # this is what the process has to say
+            if os.environ.get(LOG_FORMAT) == "json":
+                logging.getLogger("matrix").error("%s", error)
+            else:
+                print(error, file=sys.stderr)  # noqa: T201  # this is what the process has to say
     # Here, because a service without secrets has no use for them.
     from framework.secrets.store import Conflict, StoreRefused, StoreUnavailable
     from framework.secrets.transit import TransitRefused, TransitUnavailable

@@ -17,6 +17,7 @@ from framework.bustime import AHEAD, from_us, to_us
 from framework.errors import BusUnavailable
 from framework.outage import Outage
 from framework.update import Update, V, supersedes
+from framework.vitals import Vitals
 
 KEEP_S = 10.0
 """How often the key is read: an emptied or restored Redis is mended within that time."""
@@ -29,12 +30,15 @@ FINISH_S = 5.0
 class Publisher(Generic[V]):
     """One service's side of the bus."""
 
-    def __init__(self, name: str, model: type[V], bus: Bus, log: logging.Logger) -> None:
+    def __init__(
+        self, name: str, model: type[V], bus: Bus, log: logging.Logger, vitals: Vitals
+    ) -> None:
         self._name = name
         self._model = model
         self._bus = bus
         self._log = log
         self._outage = Outage(log, "publishing")
+        self._vitals = vitals
         self.values: V | None = None
         """The last good values, whatever became of the times that they were published with."""
         self.held: Update[V] | None = None
@@ -54,12 +58,13 @@ class Publisher(Generic[V]):
                 stored = await self._bus.snapshot(self._name)
             except BusUnavailable as away:
                 self._outage.failed(str(away))
+                self._vitals.pulse.due_within(AWAY_S)
                 await self._pause(AWAY_S)
                 continue
             self._outage.recovered()
-            if stored is not None:
-                self.held = self._adopted(stored, adopt_within)
-                self.values = self.held.values if self.held else None
+            held = self._adopted(stored, adopt_within) if stored is not None else None
+            if held is not None:
+                self._hold(held)
             return
 
     def _adopted(self, stored: Posted, within: timedelta) -> Update[V] | None:
@@ -76,8 +81,7 @@ class Publisher(Generic[V]):
 
         Told to stop meanwhile, it finishes first: a value that was fetched is not lost.
         """
-        self.held = update
-        self.values = update.values
+        self._hold(update)
         sending = asyncio.ensure_future(self._send(update))
         try:
             await asyncio.shield(sending)
@@ -86,11 +90,17 @@ class Publisher(Generic[V]):
             sending.cancel()
             raise
 
+    def _hold(self, update: Update[V]) -> None:
+        self.held = update
+        self.values = update.values
+        self._vitals.good_at = update.updated
+
     async def _send(self, update: Update[V]) -> None:
         try:
-            receipt = await self._bus.publish(
-                self._name, Posted(to_us(update.updated), update.to_wire())
-            )
+            with self._vitals.publishing.timed():
+                receipt = await self._bus.publish(
+                    self._name, Posted(to_us(update.updated), update.to_wire())
+                )
         except BusUnavailable as away:
             self._outage.failed(str(away))
             return

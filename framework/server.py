@@ -31,6 +31,7 @@ from framework.publisher import Publisher
 from framework.redact import redacted
 from framework.schedule import Schedule
 from framework.update import Update, Values
+from framework.vitals import Vitals
 
 if TYPE_CHECKING:
     import httpx2
@@ -118,6 +119,7 @@ class ServerBase(ABC, Generic[V, C]):
         self._blocking = Blocking(self.name)
         self._http: Http | None = None
         self._fetching = Outage(self.log, "fetching")
+        self.vitals = Vitals(self.name, self.now)
 
     # What a subclass writes.
 
@@ -175,13 +177,14 @@ class ServerBase(ABC, Generic[V, C]):
         """Construct, publish until told to stop, and exit: 0 stopped, 75 secrets unavailable, 78
         configuration wrong."""
         from framework.process import run
+        from framework.watching import watched
 
         def start() -> Coroutine[Any, Any, NoReturn]:
             service = cls(name=name)
             service.log.info(
                 "%s", " · ".join([f"serving on {service.bus_place}", *service.remarks])
             )
-            return service.serve()
+            return watched(service.serve, [service.vitals])
 
         run(start)
 
@@ -207,7 +210,7 @@ class ServerBase(ABC, Generic[V, C]):
     def publisher(self, bus: Bus) -> Publisher[V]:
         """This service's side of ``bus``."""
         self._time = bus.time
-        return Publisher(self.name, cast(type[V], self.values), bus, self.log)
+        return Publisher(self.name, cast(type[V], self.values), bus, self.log, self.vitals)
 
     def on_web(self, transport: httpx2.AsyncBaseTransport | None = None) -> Http:
         """Let it ask ``transport`` instead of the network."""
@@ -243,6 +246,7 @@ class ServerBase(ABC, Generic[V, C]):
         are late from the first.
         """
         began = self.now()
+        self.vitals.fetches += 1
         if self._http is not None:
             self._http.begin()
         values = await self._fetch(publisher.values)
@@ -296,6 +300,7 @@ class ServerBase(ABC, Generic[V, C]):
         return cast(V, values)
 
     def _failed(self, why: str, retry_after: timedelta | None = None) -> timedelta:
+        self.vitals.failures += 1
         self._fetching.failed(redacted(why, self.config))
         now = self.now()
         return (
@@ -315,13 +320,16 @@ class ServerBase(ABC, Generic[V, C]):
         while True:
             await self._pause(wait, publisher.refetch)
             publisher.refetch.clear()
+            self.vitals.pulse.due_within(self.timeout.total_seconds())
             wait = await self.step(publisher)
 
     async def _pause(self, wait: timedelta, early: asyncio.Event) -> None:
         """Wait, on a clock that no mended time can move and that runs while the machine sleeps."""
         until_s = self._time.monotonic_s() + wait.total_seconds()
         while (left_s := until_s - self._time.monotonic_s()) > 0:
-            if await self._time.wait(early, min(left_s, LONGEST_SLEEP_S)):
+            sleep_s = min(left_s, LONGEST_SLEEP_S)
+            self.vitals.pulse.due_within(sleep_s)
+            if await self._time.wait(early, sleep_s):
                 return
 
 

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    WithJsonSchema,
     model_validator,
 )
 from typing_extensions import TypeVar
@@ -56,6 +57,7 @@ UtcTime = Annotated[
     AwareDatetime,
     AfterValidator(_as_utc),
     PlainSerializer(_as_z, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An aware datetime; on the wire ISO 8601 in UTC with a Z, to the microsecond."""
 

@@ -1,4 +1,4 @@
-"""This machine and nobody else: which addresses to listen on, and which requests to let in.
+"""This machine and nobody else: where to listen, and which requests to let in without a token.
 
 Listening on loopback keeps other machines out, not other web sites: a browser here would let any
 page that it has open connect (WebSockets know no same-origin rule), and a name that its owner
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -37,18 +38,12 @@ def admitted(host: str, origin: str | None) -> bool:
         name = urlsplit(f"//{host}").hostname
     except ValueError:
         return False
-    if name is None or not is_loopback(name):
-        return False
-    return origin is None or origin.lower() == f"http://{host.lower()}"
+    return name is not None and is_loopback(name) and is_ours(host, origin)
 
 
-def check(host: str) -> None:
-    """:raises ConfigError: ``host`` can be reached from elsewhere."""
-    if not is_loopback(host):
-        raise ConfigError(
-            f"the panel in a browser listens on loopback only, not on {host}: other machines come "
-            "later, with a token. Until then: ssh -L 8080:localhost:8080 to this machine"
-        )
+def is_ours(host: str, origin: str | None, *, schemes: Sequence[str] = ("http",)) -> bool:
+    """Whether it is not a page of another site that asks."""
+    return origin is None or origin.lower() in [f"{each}://{host.lower()}" for each in schemes]
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -88,6 +83,8 @@ def _refusal(host: str, ports: range, error: OSError) -> str:
 
 
 def url(listening: socket.socket) -> str:
-    """Where a browser finds it."""
+    """Where a browser finds it. What listens on every address is found by the machine's name."""
     address, port = listening.getsockname()[:2]
+    if ip_address(address).is_unspecified:
+        address = socket.gethostname()
     return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"

@@ -1,7 +1,7 @@
 """The panel in a browser: who watches, what each of them has seen, and what they may ask for.
 
-What goes over the WebSocket is here. HTTP is ``webserver``'s, who is let in ``loopback``'s, and the
-dots are drawn by ``static/leds.js``. The protocol, on ``/ws``:
+What goes over the WebSocket is here. HTTP is ``webserver``'s; who is let in is ``loopback``'s and
+``webtoken``'s; and the dots are drawn by ``static/leds.js``. The protocol, on ``/ws``:
 
 To the page, text is JSON and binary is a frame.
 
@@ -71,18 +71,22 @@ class _Viewer:
 
 
 class BrowserSink:
-    """A page on loopback that shows the panel and holds its buttons.
+    """A page that shows the panel and holds its buttons: to this machine, or to who has ``token``.
 
     Without ``port`` it is 8080, or the next one of twenty that is free. Nothing is encoded while
     nobody watches; a frame is encoded once for everybody.
 
-    :raises ConfigError: ``host`` is not this machine's loopback.
+    :raises ConfigError: other machines reach ``host``, and there is no ``token``.
     """
 
-    def __init__(self, port: int | None = None, *, host: str = "127.0.0.1") -> None:
-        loopback.check(host)
+    def __init__(
+        self, port: int | None = None, *, host: str = "127.0.0.1", token: str | None = None
+    ) -> None:
+        if token is None and not loopback.is_loopback(host):
+            raise ConfigError(f"other machines reach {host}: the panel there needs a token")
         self._port = port
         self._host = host
+        self._token = token
         self._url: str | None = None
         self._remote: Remote | None = None
         self._viewers: set[_Viewer] = set()
@@ -100,7 +104,8 @@ class BrowserSink:
 
     @property
     def url(self) -> str:
-        """Where the page is; known from when ``run`` has called ``started``."""
+        """Where the page is, with the token if there is one; known from when ``run`` has called
+        ``started``."""
         if self._url is None:
             raise RuntimeError("the browser sink has no address before it was started")
         return self._url
@@ -137,7 +142,9 @@ class BrowserSink:
         self._remote = remote
         with loopback.listen(self._host, self._port) as listening:
             self._url = loopback.url(listening)
-            await webserver.serve(self, listening, started)
+            if self._token is not None:
+                self._url += f"?token={self._token}"
+            await webserver.serve(self, listening, started, token=self._token)
 
     # What the web server asks for.
 

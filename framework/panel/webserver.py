@@ -16,15 +16,16 @@ from typing import Protocol
 import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 
 from framework.panel import loopback
 from framework.panel.sinks import png
+from framework.panel.webtoken import cookie_of, is_one_of, shown
 
 STATIC = Path(__file__).with_name("static")
 FILES = {
@@ -64,11 +65,18 @@ class Panel(Protocol):
     def status_json(self) -> str | None: ...
 
 
-async def serve(panel: Panel, listening: socket.socket, started: Callable[[], None]) -> None:
-    """Answer on ``listening`` until cancelled."""
+async def serve(
+    panel: Panel,
+    listening: socket.socket,
+    started: Callable[[], None],
+    *,
+    token: str | None = None,
+) -> None:
+    """Answer on ``listening`` until cancelled: who shows the ``token``, or, without one, this
+    machine."""
     server = _Server(
         uvicorn.Config(
-            _Guard(Starlette(routes=_routes(panel))),
+            _Guard(Starlette(routes=_routes(panel)), token),
             http="h11",
             ws="websockets-sansio",
             ws_max_size=LONGEST_COMMAND_BYTES,
@@ -125,23 +133,38 @@ class _Server(uvicorn.Server):
 class _Guard:
     """Turns away what no page of ours asked for, before anything else sees it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer(scope)(scope, receive, send)
+
+    def _answer(self, scope: Scope) -> ASGIApp:
         headers = Headers(scope=scope)
-        answer: ASGIApp
-        if loopback.admitted(headers.get("host", ""), headers.get("origin")):
-            answer = self._app
-        elif scope["type"] == "websocket":
-            answer = WebSocketClose()  # before it is accepted: uvicorn answers 403
-        else:
-            answer = PlainTextResponse(
-                "This panel answers only to pages of its own, on this machine: open it as "
-                "http://localhost with its port.\n",
-                status_code=403,
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if self._token is None:
+            is_admitted = loopback.admitted(host, origin)
+            remedy = (
+                "to pages of its own, on this machine: open it as http://localhost with its port"
             )
-        await answer(scope, receive, send)
+        else:
+            if is_one_of(self._token, QueryParams(scope["query_string"]).getlist("token")):
+                # Out of the address, and into a place where scripts and histories do not see it.
+                return RedirectResponse(
+                    scope["path"], status_code=303, headers={"Set-Cookie": cookie_of(self._token)}
+                )
+            cookie, bearer = headers.get("cookie", ""), headers.get("authorization", "")
+            # A proxy that speaks TLS may stand before it.
+            is_admitted = shown(self._token, cookie, bearer) and loopback.is_ours(
+                host, origin, schemes=("http", "https")
+            )
+            remedy = "to who has its token: open the address that it printed when it began"
+        if is_admitted:
+            return self._app
+        if scope["type"] == "websocket":
+            return WebSocketClose()  # before it is accepted: uvicorn answers 403
+        return PlainTextResponse(f"This panel answers only {remedy}.\n", status_code=403)
 
 
 def _routes(panel: Panel) -> list[BaseRoute]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,11 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from framework.errors import ConfigError
-from framework.process import configure_logging, exit_status
+from framework.process import configure_logging, exit_status, logs_json
 from framework.project import Project
 from framework.server import ServerBase
 from framework.tools.instances import make_instances, service_entries
 from framework.tools.options import LogLevelOption
+from framework.watching import watched
 
 
 def serve(
@@ -39,7 +41,8 @@ def serve(
             "nothing to serve: name a TARGET (matrix list shows them), or add [[service]] entries "
             "to matrix.toml"
         )
-    sys.exit(exit_status(lambda: serve_all(services)))
+    vitals = [each.vitals for each in services]
+    sys.exit(exit_status(lambda: watched(lambda: serve_all(services), vitals)))
 
 
 def _started(services: Sequence[ServerBase[Any, Any]]) -> Iterator[str]:
@@ -55,8 +58,9 @@ def _started(services: Sequence[ServerBase[Any, Any]]) -> Iterator[str]:
 
 async def serve_all(services: Sequence[ServerBase[Any, Any]]) -> None:
     """Each on a bus of its own, until cancelled."""
+    say = logging.getLogger("matrix").info if logs_json() else typer.echo
     for line in _started(services):  # here, where whoever reads it can stop it in order
-        typer.echo(line)
+        say(line)
     async with asyncio.TaskGroup() as tasks:
         for service in services:
             tasks.create_task(service.serve())

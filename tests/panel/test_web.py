@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from framework.errors import ConfigError
 from framework.panel import led, loopback, web, webserver
 from framework.panel.status import FeedStatus, PageStatus, Status
 from framework.panel.web import BrowserSink
+from framework.panel.webtoken import token_of
 from framework.update import Freshness
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -461,11 +463,79 @@ async def test_a_page_of_ours_is_let_in(served: Served) -> None:
         assert "look" in await text(page)
 
 
+# With a token.
+
+TOKEN = "a-token-of-24-bytes-or-so-----"  # noqa: S105  # of these tests
+
+
+@pytest.fixture
+async def guarded() -> AsyncIterator[Served]:
+    """As other machines reach it."""
+    async with running(BrowserSink(0, host="0.0.0.0", token=TOKEN)) as one:  # noqa: S104
+        one.sink.tell(STATUS)
+        yield one
+
+
+async def test_the_address_gives_a_cookie_and_the_cookie_lets_in(guarded: Served) -> None:
+    assert guarded.sink.url == f"http://{socket.gethostname()}:{guarded.port}/?token={TOKEN}"
+    status, headers, _ = await guarded.get(f"/?token={TOKEN}")
+    assert (status, headers["location"]) == (303, "/")
+    cookie, *attributes = headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=Strict"} <= set(attributes)
+    assert (await guarded.get("/", Cookie=cookie))[0] == 200
+    async with guarded.page(
+        additional_headers={"Cookie": cookie}, origin=Origin(f"http://127.0.0.1:{guarded.port}")
+    ) as page:
+        assert "look" in await text(page)
+
+
+async def test_scripts_show_it_as_a_bearer(guarded: Served) -> None:
+    status, _, body = await guarded.get("/status.json", Authorization=f"Bearer {TOKEN}")
+    assert (status, json.loads(body)["page"]) == (200, "moon")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Cookie": "matrix-panel="},
+        {"Cookie": f"matrix-panel={TOKEN[:-1]}"},
+        {"Cookie": f"other={TOKEN}"},
+        {"Cookie": "matrix-panel=\x80; ;=;"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Authorization": "Bearer"},
+        {"Host": "localhost"},
+        {"Cookie": f"matrix-panel={TOKEN}", "Origin": "http://evil.example"},
+    ],
+)
+async def test_without_it_nobody_sees_anything(guarded: Served, headers: dict[str, str]) -> None:
+    for path in ("/", "/now.png", "/status.json", "/leds.js", "/?token=", "/?token=%00"):
+        status, told, body = await guarded.get(path, **headers)
+        assert status == 403
+        assert "set-cookie" not in told
+        assert body.startswith(b"This panel answers only to who has its token")
+    with pytest.raises(InvalidStatus):
+        async with guarded.page():
+            pass
+
+
+def test_the_token_is_made_once_and_is_for_this_user_alone(tmp_path: Path) -> None:
+    state = tmp_path / ".matrix"
+    token = token_of(state)
+    assert len(token) == 32
+    assert token_of(state) == token
+    path = state / "web-token"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("short\n")
+    with pytest.raises(ConfigError, match=r"holds no token\. Remove it"):
+        token_of(state)
+
+
 # How it starts and ends.
 
 
-def test_only_loopback_is_offered() -> None:
-    with pytest.raises(ConfigError, match="loopback"):
+def test_other_machines_need_a_token() -> None:
+    with pytest.raises(ConfigError, match="needs a token"):
         BrowserSink(host="192.168.1.7")
 
 

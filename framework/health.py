@@ -1,0 +1,133 @@
+"""One small port that says how a process is: ``/live``, ``/ready`` and ``/metrics``.
+
+It answers from a thread of its own, so that a loop which hangs is reported, not waited for. Whether
+the bus or a source answers has no say in ``/live``: to start again would mend neither.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from framework.errors import ConfigError
+from framework.vitals import Vitals
+
+PLAIN = "text/plain; charset=utf-8"
+PATIENCE_S = 5.0
+"""With one who asks and says nothing."""
+
+
+@contextmanager
+def open_health(host: str, port: int, vitals: Sequence[Vitals]) -> Iterator[int]:
+    """Answer until the end of the block; gives the port, which may have been 0: any.
+
+    :raises ConfigError: the port cannot be had.
+    """
+    try:
+        server = _Server(host, port, _Report(vitals))
+    except OSError as error:
+        problem = error.strerror or "no such address"
+    else:
+        threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            server.server_close()
+        return
+    raise ConfigError(f"port {port} of {host} cannot be had: {problem}. Set another in [health]")
+
+
+class _Report(Collector):
+    """What there is to say of them all."""
+
+    def __init__(self, vitals: Sequence[Vitals]) -> None:
+        self._vitals = vitals
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def live(self) -> list[str]:
+        """A line for each that hangs."""
+        late = [(each.name, each.pulse.overdue_s) for each in self._vitals]
+        return [f"{name} hangs, for {late_s:.0f} s" for name, late_s in late if late_s]
+
+    def ready(self) -> list[str]:
+        """A line for each that is not ready."""
+        waits = [(each.name, each.waits_for) for each in self._vitals]
+        return [f"{name} waits for {what}" for name, what in waits if what]
+
+    def metrics(self) -> bytes:
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Metric]:
+        label = ["service"]
+        fetches = CounterMetricFamily("matrix_fetches", "Fetches begun.", labels=label)
+        failures = CounterMetricFamily("matrix_failures", "Fetches that failed.", labels=label)
+        age = GaugeMetricFamily("matrix_age_seconds", "Since the last good fetch.", labels=label)
+        publishing = SummaryMetricFamily(
+            "matrix_publish_seconds", "How long publishing took.", labels=label
+        )
+        for each in self._vitals:
+            name = [each.name]
+            fetches.add_metric(name, each.fetches)
+            failures.add_metric(name, each.failures)
+            publishing.add_metric(name, each.publishing.count, each.publishing.total_s)
+            if each.age_s is not None:
+                age.add_metric(name, each.age_s)
+        return [fetches, failures, age, publishing]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, report: _Report) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.report = report
+        super().__init__((host, port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """One who hangs up is no event."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = PATIENCE_S
+    server_version = "matrix"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        report = self.server.report
+        match self.path.partition("?")[0]:
+            case "/live":
+                self._said(report.live(), "alive")
+            case "/ready":
+                self._said(report.ready(), "ready")
+            case "/metrics":
+                self._send(HTTPStatus.OK, CONTENT_TYPE_LATEST, report.metrics())
+            case _:
+                self._send(HTTPStatus.NOT_FOUND, PLAIN, b"there is /live, /ready and /metrics\n")
+
+    def _said(self, problems: list[str], well: str) -> None:
+        status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+        self._send(status, PLAIN, "".join(f"{each}\n" for each in problems or [well]).encode())
+
+    def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """A probe every ten seconds is no event either."""

@@ -1,0 +1,73 @@
+"""What a service or a player knows of its own doing: alive, ready, and numbers. No I/O.
+
+Counting costs nothing, so it is always done; ``health`` tells whoever asks, if it is configured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+SLACK_S = 30.0
+"""How late a loop may be before it counts as hung: a Pi that starts everything at once is slow."""
+
+
+class Pulse:
+    """Whether a loop still goes round: each time, it says when it will again at the latest."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due_s = clock() + SLACK_S
+
+    def due_within(self, seconds: float) -> None:
+        """The next call of this comes within that time, if all is well."""
+        self._due_s = self._clock() + seconds + SLACK_S
+
+    @property
+    def overdue_s(self) -> float:
+        """For how long it should have come; 0 while all is well. May be asked in any thread."""
+        return max(0.0, self._clock() - self._due_s)
+
+
+class Timing:
+    """How long something took, each time: how often, and all together."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total_s = 0.0
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """What is within took that long."""
+        began_s = time.monotonic()
+        yield
+        self.count += 1
+        self.total_s += time.monotonic() - began_s
+
+
+class Vitals:
+    """Of one service."""
+
+    def __init__(self, name: str, now: Callable[[], datetime]) -> None:
+        """``now``: the bus's time."""
+        self.name = name
+        self.pulse = Pulse()
+        self.fetches = 0
+        self.failures = 0
+        """Of the fetches."""
+        self.publishing = Timing()
+        self.good_at: datetime | None = None
+        """When the values were fetched that it publishes now."""
+        self._now = now
+
+    @property
+    def age_s(self) -> float | None:
+        """Of the values that it publishes now."""
+        return None if self.good_at is None else (self._now() - self.good_at).total_seconds()
+
+    @property
+    def waits_for(self) -> str:
+        """What it is not ready for want of; empty: it is ready."""
+        return "" if self.good_at is not None else "its first good values"

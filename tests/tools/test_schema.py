@@ -1,0 +1,75 @@
+"""``matrix schema``, and logs that a machine reads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+TIDE = """
+from framework import Config, ServerBase, Values
+
+class Tide(Values):
+    height_m: float
+
+class TideServer(ServerBase[Tide, Config]):
+    async def fetch(self) -> Tide:
+        return Tide(height_m=1)
+
+if __name__ == "__main__":
+    TideServer.run()
+"""
+
+
+def run(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    (folder / "tide.py").write_text(TIDE)
+    program = Path(sys.executable).with_name("matrix")
+    return subprocess.run(
+        [program, *words],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_schema_of_what_is_published(tmp_path: Path) -> None:
+    done = run(tmp_path, "schema", "tide:TideServer")
+    assert (done.returncode, done.stderr) == (0, "")
+    (tide,) = json.loads(done.stdout).values()
+    assert set(tide["required"]) == {"type", "updated", "valid", "expires", "values"}
+    assert tide["properties"]["updated"] == {
+        "title": "Updated",
+        "type": "string",
+        "format": "date-time",
+    }
+    assert tide["$defs"]["Tide"]["properties"]["height_m"]["type"] == "number"
+
+
+def test_by_default_it_has_all(tmp_path: Path) -> None:
+    (tmp_path / "matrix.toml").write_text('[[service]]\nuse = "tide:TideServer"\n')
+    assert {"Tide", "Moon"} <= json.loads(run(tmp_path, "schema").stdout).keys()
+
+
+def test_every_line_of_a_log_for_a_machine_is_json(tmp_path: Path) -> None:
+    """What cannot be is one of them, as the last word of a process."""
+    (tmp_path / "matrix.toml").write_text(
+        "[config]\nredis_url = 'x'\n[config.tide]\nredis_url = 5\n"
+    )
+    done = run(tmp_path, "serve", "tide:TideServer", MATRIX_LOG_FORMAT="json")
+    assert done.returncode == 78
+    *_, last = map(json.loads, done.stderr.splitlines())
+    assert (last["level"], last["logger"]) == ("error", "matrix")
+    assert "redis_url" in last["message"]
+    assert last["time"].endswith("Z")
+
+
+def test_another_form_of_log_is_refused(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", "tide:TideServer", MATRIX_LOG_FORMAT="xml")
+    assert (done.returncode, done.stderr) == (
+        78,
+        "environment MATRIX_LOG_FORMAT must be text or json\n",
+    )

@@ -79,6 +79,12 @@ class Following:
         """How many updates did not validate."""
         self._log = log
 
+    @property
+    def title(self) -> str:
+        """As people read it: the model's name, or that of an instance that has one of its own."""
+        model = self.model.__name__
+        return model if self.name == model.lower() else self.name
+
     def take(self, posted: Posted) -> bool:
         """Hold what was posted. False: it does not validate; the last good one stays."""
         try:

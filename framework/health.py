@@ -21,7 +21,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from framework.errors import ConfigError
-from framework.vitals import Vitals
+from framework.vitals import PanelVitals, ServiceVitals, Vitals
 
 PLAIN = "text/plain; charset=utf-8"
 PATIENCE_S = 5.0
@@ -71,21 +71,40 @@ class _Report(Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
-        label = ["service"]
-        fetches = CounterMetricFamily("matrix_fetches", "Fetches begun.", labels=label)
-        failures = CounterMetricFamily("matrix_failures", "Fetches that failed.", labels=label)
-        age = GaugeMetricFamily("matrix_age_seconds", "Since the last good fetch.", labels=label)
-        publishing = SummaryMetricFamily(
-            "matrix_publish_seconds", "How long publishing took.", labels=label
-        )
-        for each in self._vitals:
-            name = [each.name]
-            fetches.add_metric(name, each.fetches)
-            failures.add_metric(name, each.failures)
-            publishing.add_metric(name, each.publishing.count, each.publishing.total_s)
-            if each.age_s is not None:
-                age.add_metric(name, each.age_s)
-        return [fetches, failures, age, publishing]
+        yield from _of_services([each for each in self._vitals if isinstance(each, ServiceVitals)])
+        yield from _of_panels([each for each in self._vitals if isinstance(each, PanelVitals)])
+
+
+def _of_services(services: Sequence[ServiceVitals]) -> Iterator[Metric]:
+    label = ["service"]
+    fetches = CounterMetricFamily("matrix_fetches", "Fetches begun.", labels=label)
+    failures = CounterMetricFamily("matrix_failures", "Fetches that failed.", labels=label)
+    age = GaugeMetricFamily("matrix_age_seconds", "Since the last good fetch.", labels=label)
+    publishing = SummaryMetricFamily(
+        "matrix_publish_seconds", "How long publishing took.", labels=label
+    )
+    for each in services:
+        name = [each.name]
+        fetches.add_metric(name, each.fetches)
+        failures.add_metric(name, each.failures)
+        publishing.add_metric(name, each.publishing.count, each.publishing.total_s)
+        if each.age_s is not None:
+            age.add_metric(name, each.age_s)
+    yield from (fetches, failures, age, publishing)
+
+
+def _of_panels(panels: Sequence[PanelVitals]) -> Iterator[Metric]:
+    label = ["panel"]
+    frames = CounterMetricFamily(
+        "matrix_frames", "Frames that differed from the one before.", labels=label
+    )
+    lighting = SummaryMetricFamily(
+        "matrix_light_seconds", "From an update's arrival to its frame.", labels=label
+    )
+    for each in panels:
+        frames.add_metric([each.name], each.frames)
+        lighting.add_metric([each.name], each.lighting.count, each.lighting.total_s)
+    yield from (frames, lighting)
 
 
 class _Server(ThreadingHTTPServer):

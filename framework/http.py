@@ -122,8 +122,6 @@ class Http:
         self._client = httpx2.AsyncClient(
             headers={"User-Agent": user_agent},
             timeout=httpx2.Timeout(min(READ_S, share_s), connect=min(CONNECT_S, share_s)),
-            follow_redirects=True,
-            max_redirects=MAX_REDIRECTS,
             transport=transport,
         )
         self._wait_s = FIRST_WAIT_S if transport is None else 0.0
@@ -198,13 +196,11 @@ class Http:
     async def _once(self, request: httpx2.Request, kept: _Kept | None, max_bytes: int) -> _Kept:
         host = request.url.host
         try:
-            response = await self._client.send(request, stream=True)
+            response = await self._followed(request)
             try:
                 content = await _content(response, max_bytes)
             finally:
                 await response.aclose()
-        except httpx2.TooManyRedirects:
-            problem = Unavailable(f"{host} sends its callers in circles")
         except httpx2.DecodingError:
             problem = Unavailable(f"{host} answers with something that cannot be unpacked")
         except httpx2.TimeoutException:
@@ -216,6 +212,22 @@ class Http:
                 raise Unavailable(f"{host} answers with more than {max_bytes} bytes")
             return self._judged(host, response, content, kept)
         raise problem
+
+    async def _followed(self, request: httpx2.Request) -> httpx2.Response:
+        """The reply at the end of all redirections. Headers go to the host that they are for, and
+        what was asked over TLS is not asked in clear."""
+        host = request.url.host
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._client.send(request, stream=True)
+            onward = response.next_request
+            if onward is None:
+                return response
+            await response.aclose()
+            if onward.url.scheme == "http" and request.url.scheme == "https":
+                raise Unavailable(f"{host} sends its callers on to where they would be overheard")
+            is_same = (onward.url.host, onward.url.port) == (request.url.host, request.url.port)
+            request = onward if is_same else self._client.build_request("GET", onward.url)
+        raise Unavailable(f"{host} sends its callers in circles")
 
     def _judged(
         self, host: str, response: httpx2.Response, content: bytes, kept: _Kept | None

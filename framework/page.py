@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
@@ -113,6 +113,8 @@ class Page(ABC, Generic[C]):
                 f"it has: {', '.join(self.feeds) or 'none'}"
             )
         self._time = BusTime()
+        self.around: Sequence[Following] = ()
+        """What all the pages of the panel follow that it is on."""
 
     # What a subclass writes.
 
@@ -136,9 +138,9 @@ class Page(ABC, Generic[C]):
         """The name of an instance that was given none: the class's."""
         return cls.__name__
 
-    def on(self, time: BusTime) -> None:
-        """From now on judge by this bus's time."""
-        self._time = time
+    def on(self, time: BusTime, around: Sequence[Following] = ()) -> None:
+        """From now on judge by this bus's time, on a panel whose pages follow ``around``."""
+        self._time, self.around = time, around
 
     def missing(self) -> list[Following]:
         """The required feeds of which nothing was received yet."""

@@ -15,17 +15,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+)
 
 from framework import durable
 from framework.errors import ConfigError
+from framework.panel.brightness import FULL, levels
 
 FILE = "matrix.toml"
 STATE = ".matrix"
 
+LONGEST_SIDE = 512
+"""Of a panel, in pixels."""
+
 Name = Annotated[str, AfterValidator(str.lower)]
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
 Location = tuple[int | str, ...]
 """The keys and indices that lead to something in the file."""
 
@@ -58,11 +71,65 @@ class PageEntry(Table):
     """How long it stays on; None: as long as all others."""
 
 
-class PanelEntry(Table):
-    """``[panel]``: how many LEDs there are."""
+def _seen_size(panel: dict[str, Any]) -> tuple[int, int]:
+    """Of what has been validated so far: the rest has its own problem."""
+    width = panel.get("cols", 1) * panel.get("chain_length", 1)
+    height = panel.get("rows", 1) * panel.get("parallel", 1)
+    return (height, width) if panel.get("rotate") in (90, 270) else (width, height)
 
-    width: int = Field(default=128, strict=True, ge=1, le=512)
-    height: int = Field(default=64, strict=True, ge=1, le=512)
+
+def _seen_width(panel: dict[str, Any]) -> int:
+    return min(_seen_size(panel)[0], LONGEST_SIDE)
+
+
+def _seen_height(panel: dict[str, Any]) -> int:
+    return min(_seen_size(panel)[1], LONGEST_SIDE)
+
+
+class PanelEntry(Table):
+    """``[panel]``: the LEDs, and how they are driven. Names and meanings of most are the bindings'.
+
+    None: whatever the bindings do when they are not told.
+    """
+
+    driver: Literal["rgbmatrix", "piomatter"] | None = None
+    """None: there are no LEDs."""
+    rows: int = Field(default=64, strict=True, ge=4, le=128)
+    cols: int = Field(default=64, strict=True, ge=4, le=512)
+    """Of one panel; ``chain_length`` of them one after another, ``parallel`` chains."""
+    chain_length: int = Field(default=2, strict=True, ge=1, le=64)
+    parallel: int = Field(default=1, strict=True, ge=1, le=6)
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Clockwise. Pages draw for what is then seen."""
+    width: int = Field(default_factory=_seen_width, strict=True, ge=1, le=LONGEST_SIDE)
+    height: int = Field(default_factory=_seen_height, strict=True, ge=1, le=LONGEST_SIDE)
+    """What pages draw for until the panel itself has said how large it is."""
+    brightness: Annotated[Mapping[str, int], PlainValidator(levels)] = {"00:00": FULL}
+    hardware_mapping: Text | None = None
+    gpio_slowdown: int | None = Field(default=None, strict=True, ge=0, le=10)
+    led_rgb_sequence: Literal["RGB", "RBG", "GRB", "GBR", "BRG", "BGR"] | None = None
+    pixel_mapper_config: Text | None = None
+    pwm_bits: int | None = Field(default=None, strict=True, ge=1, le=11)
+    pwm_lsb_nanoseconds: int | None = Field(default=None, strict=True, ge=50, le=3000)
+    limit_refresh_rate_hz: int | None = Field(default=None, strict=True, ge=0)
+    multiplexing: int | None = Field(default=None, strict=True, ge=0)
+    row_address_type: int | None = Field(default=None, strict=True, ge=0)
+    panel_type: Text | None = None
+    disable_hardware_pulsing: bool | None = Field(default=None, strict=True)
+    rp1: Literal["pio", "rio"] | None = None
+    """How a Pi 5 drives its pins."""
+    user: Text = "daemon"
+    """Who ``matrix panel`` is after it has opened the LEDs as root."""
+    socket: Text | None = None
+    """Where it takes frames; None: ``panel.sock`` in the state folder."""
+
+
+class HealthEntry(Table):
+    """``[health]``: where a process says how it is."""
+
+    host: Text = "0.0.0.0"  # noqa: S104  # probes and Prometheus ask from other machines
+    port: int | None = Field(default=None, strict=True, ge=1, le=65535)
+    """None: nowhere."""
 
 
 class _File(Table):
@@ -71,6 +138,7 @@ class _File(Table):
     service: tuple[ServiceEntry, ...] = ()
     page: tuple[PageEntry, ...] = ()
     panel: PanelEntry = PanelEntry()
+    health: HealthEntry = HealthEntry()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -86,6 +154,7 @@ class Project:
     services: tuple[ServiceEntry, ...]
     pages: tuple[PageEntry, ...]
     panel: PanelEntry
+    health: HealthEntry
 
     @classmethod
     def find(cls, environ: Mapping[str, str], cwd: Path) -> Project:
@@ -110,6 +179,7 @@ class Project:
             services=file.service,
             pages=file.page,
             panel=file.panel,
+            health=file.health,
         )
 
     def make_state(self) -> Path:
@@ -225,6 +295,8 @@ def in_words(
     for each in error.errors(include_url=False, include_input=False):
         loc, kind = (*within, *each["loc"]), each["type"]
         name = str(loc[-1])
+        if kind == "default_factory_not_called":  # what it is made of has its own problem
+            continue
         if kind in _UNKNOWN:
             known = list(names(loc))
             near = get_close_matches(name, known, 1)
@@ -248,5 +320,6 @@ def _names(loc: Location) -> Iterable[str]:
         "service": ServiceEntry,
         "page": PageEntry,
         "panel": PanelEntry,
+        "health": HealthEntry,
     }
     return (tables[loc[0]] if len(loc) > 1 else _File).model_fields

@@ -17,7 +17,7 @@ from framework.bustime import AHEAD, from_us, to_us
 from framework.errors import BusUnavailable
 from framework.outage import Outage
 from framework.update import Update, V, supersedes
-from framework.vitals import Vitals
+from framework.vitals import ServiceVitals
 
 KEEP_S = 10.0
 """How often the key is read: an emptied or restored Redis is mended within that time."""
@@ -31,7 +31,7 @@ class Publisher(Generic[V]):
     """One service's side of the bus."""
 
     def __init__(
-        self, name: str, model: type[V], bus: Bus, log: logging.Logger, vitals: Vitals
+        self, name: str, model: type[V], bus: Bus, log: logging.Logger, vitals: ServiceVitals
     ) -> None:
         self._name = name
         self._model = model

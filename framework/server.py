@@ -31,7 +31,7 @@ from framework.publisher import Publisher
 from framework.redact import redacted
 from framework.schedule import Schedule
 from framework.update import Update, Values
-from framework.vitals import Vitals
+from framework.vitals import ServiceVitals
 
 if TYPE_CHECKING:
     import httpx2
@@ -119,7 +119,7 @@ class ServerBase(ABC, Generic[V, C]):
         self._blocking = Blocking(self.name)
         self._http: Http | None = None
         self._fetching = Outage(self.log, "fetching")
-        self.vitals = Vitals(self.name, self.now)
+        self.vitals = ServiceVitals(self.name, self.now)
 
     # What a subclass writes.
 

@@ -38,22 +38,37 @@ class Timing:
         self.count = 0
         self.total_s = 0.0
 
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.total_s += seconds
+
     @contextmanager
     def timed(self) -> Iterator[None]:
         """What is within took that long."""
         began_s = time.monotonic()
         yield
-        self.count += 1
-        self.total_s += time.monotonic() - began_s
+        self.add(time.monotonic() - began_s)
 
 
 class Vitals:
+    """Of whatever is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.pulse = Pulse()
+
+    @property
+    def waits_for(self) -> str:
+        """What it is not ready for want of; empty: it is ready."""
+        raise NotImplementedError
+
+
+class ServiceVitals(Vitals):
     """Of one service."""
 
     def __init__(self, name: str, now: Callable[[], datetime]) -> None:
         """``now``: the bus's time."""
-        self.name = name
-        self.pulse = Pulse()
+        super().__init__(name)
         self.fetches = 0
         self.failures = 0
         """Of the fetches."""
@@ -63,11 +78,27 @@ class Vitals:
         self._now = now
 
     @property
+    def waits_for(self) -> str:
+        return "" if self.good_at is not None else "its first good values"
+
+    @property
     def age_s(self) -> float | None:
         """Of the values that it publishes now."""
         return None if self.good_at is None else (self._now() - self.good_at).total_seconds()
 
+
+class PanelVitals(Vitals):
+    """Of the loop that draws."""
+
+    def __init__(self, name: str = "panel") -> None:
+        super().__init__(name)
+        self.frames = 0
+        """That differed from the one before."""
+        self.lighting = Timing()
+        """From the arrival of an update to the frame that shows it."""
+        self.has_data = False
+        """Whether any page has something to show."""
+
     @property
     def waits_for(self) -> str:
-        """What it is not ready for want of; empty: it is ready."""
-        return "" if self.good_at is not None else "its first good values"
+        return "" if self.has_data else "what its pages follow"

@@ -11,16 +11,19 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from PIL import Image
 
 from framework.bus import Bus, Posted
 from framework.feed import Following
 from framework.page import Page
+from framework.panel import marks
 from framework.panel.player import Player, Turn
 from framework.panel.sinks import Sink
 from framework.panel.stage import Frame, Stage
 from framework.panel.status import FeedStatus, Status
+from framework.vitals import PanelVitals
 
 MARGIN_S = 0.002
 """Timers may fire a little early: a tick is looked at just after it, not twice."""
@@ -41,11 +44,18 @@ class Show:
         width: int = 128,
         height: int = 64,
         remark: str | None = None,
+        vitals: PanelVitals | None = None,
     ) -> None:
-        """``seconds``: the length of each page's turn, where it is not the page's own."""
+        """``seconds``: the length of each page's turn, where it is not the page's own. ``vitals``:
+        what is kept up to date of its doing."""
         lengths = [*seconds, *[None] * (len(pages) - len(seconds))]
         self._stages = [Stage(page) for page in pages]
         self._sinks = sinks
+        self._vitals = vitals or PanelVitals()
+        self._arrived_s: float | None = None
+        """When the oldest update came that no frame has shown yet."""
+        self.address: str | None = None
+        """Of the panel's web page: shown for as long as no page ever had anything to show."""
         self._bus = bus
         self._time = bus.time
         self._size = (width, height)
@@ -64,7 +74,7 @@ class Show:
         self._scrolled_s: float | None = None
         self._look = asyncio.Event()
         for page in pages:
-            page.on(self._time)
+            page.on(self._time, self._followings())
 
     async def run(self, started: Callable[[], None] = lambda: None) -> NoReturn:
         """Until cancelled. ``started`` is called once, when every sink would show a frame.
@@ -125,6 +135,8 @@ class Show:
 
     def _deliver(self, name: str, posted: Posted) -> bool:
         taken = [one.take(posted) for one in self._followings() if one.name == name]
+        if self._arrived_s is None:
+            self._arrived_s = self._time.monotonic_s()
         self._look.set()
         return any(taken)
 
@@ -137,12 +149,15 @@ class Show:
     async def _play(self) -> NoReturn:
         while True:
             self._look.clear()
+            self._vitals.pulse.due_within(0)
             pause_s = self._step()
+            self._vitals.pulse.due_within(pause_s + MARGIN_S)
             await self._time.wait(self._look, pause_s + MARGIN_S)
 
     def _step(self) -> float:
         """Show what is to be shown now; how long nothing will change by itself."""
         now_s = self._time.monotonic_s()
+        self._vitals.has_data = not all(stage.page.missing() for stage in self._stages)
         player = self._player.at(now_s, self._scrolled_s)
         if player.index != self._player.index:
             self._scrolled_s = None
@@ -154,6 +169,7 @@ class Show:
             if frame.change_in_s is not None:
                 changes.append(frame.change_in_s)
             self._show(frame.image)
+        self._arrived_s = None
         until_s = self._player.until_s(self._scrolled_s)
         if until_s is not None:
             changes.append(until_s - now_s)
@@ -162,11 +178,18 @@ class Show:
 
     def _frame(self, now_s: float) -> Frame:
         stage = self._stages[self._player.index]
-        return stage.frame(self._time, *self._size, now_s - self._player.since_s)
+        frame = stage.frame(self._time, *self._size, now_s - self._player.since_s)
+        if self.address is None or self._vitals.has_data:
+            return frame
+        return replace(frame, image=marks.no_data(*self._size, stage.page.icon, self.address))
 
     def _show(self, image: Image.Image) -> None:
         last = self._last_frame
         same = last is not None and last.size == image.size and last.tobytes() == image.tobytes()
+        if not same:
+            self._vitals.frames += 1
+            if self._arrived_s is not None:
+                self._vitals.lighting.add(self._time.monotonic_s() - self._arrived_s)
         if same and not self._woken:
             return
         self._woken = False  # Who begins to watch an unchanged picture must be told that it is one.
@@ -211,7 +234,7 @@ class Show:
             update = one.update
             found[one.name] = FeedStatus(
                 name=one.name,
-                title=one.model.__name__ if one.name == one.model.__name__.lower() else one.name,
+                title=one.title,
                 freshness=update.freshness(now) if update else None,
                 since=update.since if update else None,
                 valid=update.valid if update else None,
@@ -236,18 +259,21 @@ async def show_in_browser(
     width: int = 128,
     height: int = 64,
     remark: str | None = None,
+    host: str = "127.0.0.1",
     port: int | None = None,
+    token: str | None = None,
     also: Sequence[Sink] = (),
+    vitals: PanelVitals | None = None,
 ) -> NoReturn:
-    """Show pages in a browser on loopback, and on other sinks ``also``, until cancelled.
+    """Show pages in a browser, and on other sinks ``also``, until cancelled.
 
-    ``started`` is told the address.
+    ``started`` is told the address. ``token``: who has it is let in, instead of this machine.
 
-    :raises ConfigError: the port is taken.
+    :raises ConfigError: the port is taken, or other machines reach ``host`` and there is no token.
     """
     from framework.panel.web import BrowserSink
 
-    browser = BrowserSink(port=port)
+    browser = BrowserSink(port, host=host, token=token)
     show = Show(
         pages,
         [browser, *also],
@@ -256,5 +282,11 @@ async def show_in_browser(
         width=width,
         height=height,
         remark=remark,
+        vitals=vitals,
     )
-    await show.run(lambda: started(browser.url))
+
+    def came_up() -> None:
+        show.address = urlsplit(browser.url).netloc  # without a token, which all would read
+        started(browser.url)
+
+    await show.run(came_up)

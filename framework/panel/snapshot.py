@@ -42,9 +42,9 @@ async def snapshot(
     made: dict[str, Image.Image] = {}
     changed = asyncio.Event()
     changed.set()
+    followings = [one for page in pages for one in page.following.values()]
 
     def deliver(name: str, posted: Posted) -> bool:
-        followings = [one for page in pages for one in page.following.values()]
         taken = [one.take(posted) for one in followings if one.name == name]
         if any(taken):
             changed.set()
@@ -55,8 +55,8 @@ async def snapshot(
         return frame.image, frame.state in ("fresh", "late")
 
     for page in pages:
-        page.on(bus.time)
-    names = sorted({one.name for page in pages for one in page.following.values()})
+        page.on(bus.time, followings)
+    names = sorted({one.name for one in followings})
     following = asyncio.ensure_future(bus.follow(names, deliver, lambda _: None))
     try:
         with suppress(TimeoutError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from framework.bus import Posted
 from framework.errors import Unavailable
+from framework.feed import Following
 from framework.page import Page
 from framework.publisher import Publisher
 from framework.server import ServerBase
@@ -58,12 +59,13 @@ class Harness:
                 self._publishers[part.name] = (part, part.publisher(self.bus))
                 part.on_web(self.http)
             else:
-                part.on(self.time)
                 self._pages.append(part)
+        for page in self._pages:
+            page.on(self.time, self._followings())
         self._following: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
-        names = {one.name for page in self._pages for one in page.following.values()}
+        names = {one.name for one in self._followings()}
         following = self.bus.follow(sorted(names), self._deliver, lambda _: None)
         self._following = asyncio.ensure_future(following)
         for _, publisher in self._publishers.values():
@@ -83,9 +85,11 @@ class Harness:
                 await self._following
 
     def _deliver(self, name: str, posted: Posted) -> bool:
-        followings = [one for page in self._pages for one in page.following.values()]
-        taken = [one.take(posted) for one in followings if one.name == name]
+        taken = [one.take(posted) for one in self._followings() if one.name == name]
         return any(taken)
+
+    def _followings(self) -> list[Following]:
+        return [one for page in self._pages for one in page.following.values()]
 
     async def fetch(self, service: str | None = None) -> None:
         """Let every service (or the one of that name) fetch and publish once.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -23,6 +23,9 @@ from framework.secrets.encryptor import Encryptor
 from framework.secrets.settings import SecretsSettings
 from framework.tools.instances import Instances, ShownPage, make_instances
 from framework.tools.options import LogLevelOption, PortOption, SizeOption, parse_size
+
+if TYPE_CHECKING:
+    from framework.panel.sinks import Sink
 
 SERVICES = (ServiceEntry(use="moon"),)
 PAGES = (PageEntry(use="moon"), PageEntry(use="clock"))
@@ -65,6 +68,9 @@ def demo(
             project = with_secrets(project, url)
             kept.append(f"nobody kept {UNDECLARED}, which no class declares")
         made = make_instances(project, project.services or SERVICES, project.pages or PAGES)
+        from framework.panel.panelsink import leds_of  # here: Pillow is an extra
+
+        leds = leds_of(project)
 
         async def everything() -> int:
             bus = open_bus(url)
@@ -72,7 +78,8 @@ def demo(
                 async with asyncio.TaskGroup() as tasks:
                     serving = [tasks.create_task(one.serve(bus)) for one in made.services]
                     if snapshot is None:
-                        await _live(made, [*_kept(project, made), *kept], bus, width, height, port)
+                        said = [*_kept(project, made), *kept]
+                        await _live(made, said, bus, width, height, port, leds(bus.time))
                     status = await _pictures(made.pages, bus, width, height, snapshot, timeout)
                     for service in serving:
                         service.cancel()
@@ -120,6 +127,7 @@ async def _live(
     width: int,
     height: int,
     port: int | None,
+    also: Sequence[Sink],
 ) -> NoReturn:
     from framework.panel.show import show_in_browser
 
@@ -143,6 +151,7 @@ async def _live(
         height=height,
         remark=" · ".join(remarks) or None,
         port=port,
+        also=also,
         started=started,
     )
 

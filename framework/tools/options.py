@@ -14,8 +14,14 @@ LogLevelOption = Annotated[
 ]
 PortOption = Annotated[
     int | None,
+    typer.Option(min=1, max=65535, help="Port of the web page. Default: 8080 or the next free."),
+]
+HostOption = Annotated[
+    str,
     typer.Option(
-        min=1, max=65535, help="Port of the web page on 127.0.0.1. Default: 8080 or the next free."
+        metavar="ADDRESS",
+        help="Where the web page listens. Other than loopback, such as 0.0.0.0, it is for whoever "
+        "has the token in the address that is printed; it travels unencrypted.",
     ),
 ]
 SizeOption = Annotated[

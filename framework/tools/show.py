@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,7 +15,15 @@ from framework.errors import ConfigError
 from framework.process import configure_logging, exit_status
 from framework.project import Project
 from framework.tools.instances import make_instances, page_entries
-from framework.tools.options import LogLevelOption, PortOption, SizeOption, parse_size
+from framework.tools.options import (
+    HostOption,
+    LogLevelOption,
+    PortOption,
+    SizeOption,
+    parse_size,
+)
+from framework.vitals import PanelVitals
+from framework.watching import watched
 
 
 def show(
@@ -27,14 +36,19 @@ def show(
         ),
     ] = None,
     size: SizeOption = None,
+    host: HostOption = "127.0.0.1",
     port: PortOption = None,
     file: Annotated[
         Path | None,
         typer.Option(help="Also keep the newest frame in this PNG file, as LEDs look."),
     ] = None,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="In this terminal, instead of in a browser.")
+    ] = False,
     log_level: LogLevelOption = "info",
 ) -> None:
-    """Show pages in a browser on this machine, until Ctrl-C or SIGTERM."""
+    """Show pages on the LEDs of [panel] in matrix.toml, if there are any, and in a browser on this
+    machine, until Ctrl-C or SIGTERM."""
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
     pages = make_instances(project, [], page_entries(project, targets or [])).pages
@@ -43,27 +57,57 @@ def show(
             "nothing to show: name a TARGET (matrix list shows them), or add [[page]] entries to "
             "matrix.toml"
         )
+    # Here: Pillow is an extra.
+    from framework.panel.loopback import is_loopback
+    from framework.panel.panelsink import leds_of
+    from framework.panel.show import Show, show_in_browser
+    from framework.panel.sinks import FileSink, Sink
+    from framework.panel.terminal import TerminalSink, held_log
+    from framework.panel.webtoken import token_of
+
+    token = None if terminal or is_loopback(host) else token_of(project.state)
+    vitals = PanelVitals()
     width, height = parse_size(size, (project.panel.width, project.panel.height))
+    leds = leds_of(project)
     remarks = dict.fromkeys(remark for one in pages for remark in one.page.remarks)
 
     async def work() -> NoReturn:
-        from framework.panel.show import show_in_browser
-        from framework.panel.sinks import FileSink
-
         bus = open_bus(pages[0].page.config.redis_url.get_secret_value())
+        also: list[Sink] = [*leds(bus.time)]
+        if file is not None:
+            also.append(FileSink(file, pitch_px=8))
+        shown = [one.page for one in pages]
+        seconds = [one.seconds for one in pages]
         try:
+            if terminal:
+                sinks = [TerminalSink(), *also]
+                show = Show(
+                    shown,
+                    sinks,
+                    bus,
+                    seconds=seconds,
+                    width=width,
+                    height=height,
+                    vitals=vitals,
+                )
+                await show.run()
             await show_in_browser(
-                [one.page for one in pages],
+                shown,
                 bus,
-                seconds=[one.seconds for one in pages],
+                seconds=seconds,
                 width=width,
                 height=height,
                 remark=" · ".join(remarks) or None,
+                host=host,
                 port=port,
-                also=[] if file is None else [FileSink(file, pitch_px=8)],
+                token=token,
+                also=also,
+                vitals=vitals,
                 started=lambda url: typer.echo(f"the panel is at {url}"),
             )
         finally:
             await bus.close()
 
-    sys.exit(exit_status(work))
+    with held_log() if terminal else nullcontext():
+        status = exit_status(lambda: watched(work, [vitals]))
+    sys.exit(status)

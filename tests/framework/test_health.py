@@ -21,7 +21,7 @@ from framework.testing import FakeClock, MemoryBus
 from framework.testing.clock import settle
 from framework.tools.check import check
 from framework.update import Values
-from framework.vitals import SLACK_S, Pulse, Vitals
+from framework.vitals import SLACK_S, Pulse, ServiceVitals
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -98,7 +98,7 @@ async def test_a_service_is_alive_whatever_the_bus_and_the_source_do() -> None:
 
 async def test_a_blocked_loop_is_told_by_the_port() -> None:
     """The port has a thread of its own, or nobody would hear of a loop that hangs."""
-    vitals = Vitals("tide", lambda: T0)
+    vitals = ServiceVitals("tide", lambda: T0)
     clock = Clock()
     vitals.pulse = Pulse(clock)
     with open_health("127.0.0.1", 0, [vitals]) as port:
@@ -182,7 +182,7 @@ def checked(*, ready: bool = False, port: int | None = None) -> int:
 
 
 def test_one_asks_without_curl(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    vitals = Vitals("tide", lambda: T0)
+    vitals = ServiceVitals("tide", lambda: T0)
     with open_health("0.0.0.0", 0, [vitals]) as port:  # noqa: S104  # as it is by default
         (folder / "matrix.toml").write_text(f"[health]\nport = {port}\n")
         assert checked() == 0

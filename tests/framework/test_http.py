@@ -184,6 +184,27 @@ async def test_what_goes_wrong_is_said_without_the_address(
     assert "hunter2" not in caplog.text
 
 
+async def test_headers_do_not_follow_to_another_host() -> None:
+    asked: list[httpx2.Request] = []
+    places = {"/": "/here", "/here": "https://else.example/there"}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        if place := places.get(request.url.path):
+            return httpx2.Response(302, headers={"Location": place})
+        return httpx2.Response(200, text="found")
+
+    http = _http(transport=httpx2.MockTransport(answer))
+    reply = await http.get("https://tides.example/", headers={"X-Api-Key": "hunter2"})
+    assert reply.text == "found"
+    assert [request.headers.get("x-api-key") for request in asked] == ["hunter2", "hunter2", None]
+    assert {request.headers["user-agent"] for request in asked} == {"test"}
+    places["/here"] = "http://tides.example/there"
+    with pytest.raises(Unavailable, match="where they would be overheard"):
+        await http.get("https://tides.example/")
+    await http.close()
+
+
 async def test_who_does_not_say_what_the_web_answers_is_told() -> None:
     async with Harness(tide_server(), now=T0, http={"https://else.example/": {}}) as h:
         with pytest.raises(LookupError, match=r"tide is asked.*https://else\.example/: see http="):

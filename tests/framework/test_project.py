@@ -76,6 +76,22 @@ def test_without_a_file(tmp_path: Path) -> None:
     assert (found.panel.width, found.panel.height) == (128, 64)
 
 
+@pytest.mark.parametrize(
+    ("table", "size"),
+    [
+        ("rows = 32\ncols = 64\nchain_length = 3\nparallel = 2", (192, 64)),
+        ("rotate = 90", (64, 128)),
+        ("chain_length = 64", (512, 64)),  # of 4096: no page draws that
+        ("chain_length = 4\nwidth = 128\nheight = 128", (128, 128)),
+    ],
+)
+def test_a_panel_is_as_large_as_it_is_put_together(
+    tmp_path: Path, table: str, size: tuple[int, int]
+) -> None:
+    found = project(tmp_path, f"[panel]\n{table}\n").panel
+    assert (found.width, found.height) == size
+
+
 def test_the_file_that_the_environment_names(tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "home.toml").write_text("[panel]\nwidth = 32\n")
@@ -106,10 +122,10 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
             "matrix.toml: nothing is called service 1.usse; did you mean use?",
         ),
         ("[pannel]", "matrix.toml: nothing is called pannel; did you mean panel?"),
-        (
-            "[panel]\nrows = 1",
-            "matrix.toml: nothing is called panel.rows; there are width, height",
-        ),
+        ("[panel]\nwidht = 1", "matrix.toml: nothing is called panel.widht; did you mean width?"),
+        ("[panel]\nrows = 1", "matrix.toml: panel.rows must be at least 4"),
+        ("[panel]\nrotate = 45", "matrix.toml: panel.rotate must be 0, 90, 180 or 270"),
+        ("[panel]\ndriver = 'x'", "matrix.toml: panel.driver must be 'rgbmatrix' or 'piomatter'"),
         ("[panel]\nwidth = 513", "matrix.toml: panel.width must be at most 512"),
         ("[panel]\nheight = 0", "matrix.toml: panel.height must be at least 1"),
         ("[panel]\nheight = '64'", "matrix.toml: panel.height must be a whole number"),

@@ -23,6 +23,7 @@ from framework.panel.status import Status
 from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock, settle
 from framework.update import Freshness, Update, Values
+from framework.vitals import SLACK_S, PanelVitals, Pulse
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -159,6 +160,29 @@ async def test_while_nobody_watches_nothing_is_drawn(
         assert len(sink.frames) == 1
 
 
+async def test_until_there_was_any_data_it_says_where_its_web_page_is(
+    bus: MemoryBus, sink: Noting
+) -> None:
+    async with showing(bus, sink, tide_page()) as show:
+        before = sink.frames[-1]
+        show.address = "192.168.1.7:8080"
+        show.wake()
+        await settle()
+        assert sink.frames[-1] != before
+        await publish(bus, 1.0)
+        assert sink.told[-1].pages[0].state == "fresh"
+        assert len(sink.frames) == 3
+
+
+async def test_a_page_that_needs_no_data_is_something_to_show(bus: MemoryBus, sink: Noting) -> None:
+    async with showing(bus, sink, tide_page(), plain()) as show:
+        before = sink.frames[-1]
+        show.address = "192.168.1.7:8080"
+        show.wake()
+        await settle()
+        assert sink.frames[-1] == before
+
+
 async def test_who_begins_to_watch_an_unchanged_picture_is_shown_it(
     bus: MemoryBus, sink: Noting
 ) -> None:
@@ -291,3 +315,45 @@ async def test_a_sink_that_cannot_start_ends_it(bus: MemoryBus) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         await Show([plain()], [Taken()], bus).run()
     assert isinstance(caught.value.exceptions[0], ConfigError)
+
+
+# What it knows of its own doing.
+
+
+async def test_a_page_that_draws_for_ever_is_a_loop_that_hangs(
+    bus: MemoryBus, sink: Noting
+) -> None:
+    beats_s = 0.0
+    overdue_s = []
+
+    class Endless(DisplayBase):
+        def draw(self, canvas: Canvas, now: datetime) -> None:
+            nonlocal beats_s
+            overdue_s.append(vitals.pulse.overdue_s)
+            beats_s += SLACK_S + 7
+            overdue_s.append(vitals.pulse.overdue_s)
+
+    vitals = PanelVitals()
+    vitals.pulse = Pulse(lambda: beats_s)
+    beats_s = 1000.0
+    show = Show([Endless(config=Config())], [sink], bus, vitals=vitals)
+    running = asyncio.ensure_future(show.run())
+    await settle()
+    running.cancel()
+    await asyncio.wait([running])
+    assert overdue_s[:2] == [0, 7]
+
+
+async def test_it_is_ready_with_data_and_counts_its_frames(bus: MemoryBus, sink: Noting) -> None:
+    vitals = PanelVitals()
+    show = Show([TidePage(config=Config())], [sink], bus, vitals=vitals)
+    running = asyncio.ensure_future(show.run())
+    await settle()
+    assert vitals.waits_for
+    frames = vitals.frames
+    await publish(bus, 2.0)
+    assert not vitals.waits_for
+    assert vitals.frames == frames + 1
+    assert vitals.lighting.count == 1
+    running.cancel()
+    await asyncio.wait([running])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import io
 import logging
+import os
+import socket
 import struct
+import termios
 import threading
 import time
 import zlib
@@ -21,9 +25,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from framework.panel import led, sinks
+from framework.panel.driver import opening, wire
+from framework.panel.driver.wire import Head
+from framework.panel.panelsink import PanelSink
 from framework.panel.sinks import FileSink, Remote, Sink
 from framework.panel.status import Status
+from framework.panel.terminal import TerminalSink
 from framework.panel.web import BrowserSink
+from tests.panel.screen import Screen
 
 STATUS = Status(
     now=datetime(2026, 3, 1, 12, tzinfo=UTC),
@@ -173,7 +182,86 @@ class BrowserConsumer:
         self._open.set()
 
 
-@pytest.fixture(params=[ListConsumer, FileConsumer, BrowserConsumer])
+class PanelConsumer:
+    """A panel process that can be slow to answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "panel.sock"
+        self.sink = PanelSink(self._path)
+        self.seen: list[Image.Image] = []
+        self._open = asyncio.Event()
+        self._open.set()
+        self._serving: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        self._serving = asyncio.create_task(self._serve(opening.listen(self._path)))
+
+    async def end(self) -> None:
+        assert self._serving is not None
+        await stopped(self._serving)
+
+    async def _serve(self, listening: socket.socket) -> None:
+        listening.setblocking(False)
+        with listening:
+            connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+        reader, writer = await asyncio.open_unix_connection(sock=connection)
+        try:
+            writer.write(Head(8, 4).to_wire())
+            while True:
+                head = await wire.read_head(reader)
+                if head.length:
+                    content = await reader.readexactly(head.length)
+                    self.seen.append(Image.frombytes("RGB", head[:2], content))
+                await self._open.wait()
+                writer.write(wire.TAKEN)
+        finally:
+            writer.transport.abort()
+
+    def stall(self) -> None:
+        self._open.clear()
+
+    def resume(self) -> None:
+        self._open.set()
+
+
+class TerminalConsumer:
+    """A terminal whose output can be stopped. It knows what the sink writes, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._master, slave = os.openpty()
+        termios.tcsetwinsize(slave, (100, 300))
+        self.sink = TerminalSink(slave)
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        self.seen: list[Image.Image] = []
+        self.screen = Screen()
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    async def begin(self) -> None:
+        self.resume()
+
+    async def end(self) -> None:
+        self.stall()
+        os.close(self._master)
+
+    def _read(self) -> None:
+        self.screen.feed(self._decoder.decode(os.read(self._master, 1 << 16)))
+        picture = self.screen.image
+        whole = len(picture.getcolors() or []) == 1  # as all frames of this suite are
+        if whole and not (self.seen and self.seen[-1] == picture):
+            self.seen.append(picture)
+
+    def stall(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._master)
+
+    def resume(self) -> None:
+        asyncio.get_running_loop().add_reader(self._master, self._read)
+
+
+CONSUMERS = [ListConsumer, FileConsumer, BrowserConsumer, PanelConsumer, TerminalConsumer]
+
+
+@pytest.fixture(params=CONSUMERS)
 async def consumer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Consumer]:
     """One that is served, for as long as the test lasts."""
     made: Consumer = request.param(tmp_path)
@@ -257,6 +345,33 @@ async def test_showing_and_telling_return_at_once(consumer: Consumer) -> None:
         consumer.sink.show(picture)
         consumer.sink.tell(STATUS)
     assert time.perf_counter() - began_s < 0.5
+
+
+async def test_the_same_frame_again_is_no_news_to_who_saw_it(consumer: Consumer) -> None:
+    picture = frame(1)
+    for _ in range(3):
+        consumer.sink.show(picture)
+    await until(shows(consumer, picture))
+    consumer.sink.show(frame(2))
+    await until(shows(consumer, frame(2)))
+
+
+@pytest.mark.parametrize("kind", CONSUMERS)
+async def test_a_sink_ends_at_once_though_its_consumer_has_stalled(
+    kind: Callable[[Path], Consumer], tmp_path: Path
+) -> None:
+    consumer = kind(tmp_path)
+    serving = await served(consumer.sink)
+    await consumer.begin()
+    await until(lambda: consumer.sink.watched)
+    consumer.stall()
+    for number in range(3):
+        consumer.sink.show(frame(number, (256, 64)))
+        await asyncio.sleep(0.01)
+    began_s = time.perf_counter()
+    await stopped(serving)
+    assert time.perf_counter() - began_s < 1
+    await consumer.end()
 
 
 # The file.

@@ -1,0 +1,1 @@
+"""The panel process: takes frames over a Unix socket, lights LEDs, and knows nothing else."""

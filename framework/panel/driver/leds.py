@@ -1,0 +1,62 @@
+"""What can light LEDs: the protocol, and which one ``[panel]`` means.
+
+A driver knows pixels and brightness. How a picture is turned, and what stands in for one that is
+old, is left to ``light``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol
+
+from PIL import Image
+
+from framework.errors import ConfigError
+from framework.project import PanelEntry
+
+
+class Leds(Protocol):
+    """LEDs that are lit for as long as this lives."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """As they are wired; ``rotate`` is not the driver's."""
+        ...
+
+    def show(self, image: Image.Image, brightness: int) -> None:
+        """Light ``image``, mode RGB, of exactly this size. Blocks until it was taken.
+
+        ``brightness``: 1 to 100 percent.
+        """
+        ...
+
+
+def open_leds(panel: PanelEntry) -> Leds:
+    """
+    :raises ConfigError: they cannot be lit so.
+    """
+    # Here: each needs a library that is only on the machine that the LEDs hang on.
+    if panel.driver == "rgbmatrix":
+        from framework.panel.driver.rgbmatrix import RgbMatrix
+
+        return RgbMatrix(panel)
+    if panel.driver == "piomatter":
+        from framework.panel.driver.piomatter import PioMatter
+
+        return PioMatter(panel)
+    raise ConfigError(
+        'matrix.toml does not say what drives the LEDs: add [panel] driver = "rgbmatrix", or '
+        '"piomatter" on a Pi 5'
+    )
+
+
+def library(name: str, remedy: str) -> ModuleType:
+    """
+    :raises ConfigError: it is not installed, or not for this machine.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        reason = str(error)
+    raise ConfigError(f"{name} cannot be imported ({reason}): {remedy}")

@@ -1,0 +1,185 @@
+"""The panel in a terminal with 24-bit colours: two dots a character, one above the other.
+
+Only characters that changed are written, and never more than the terminal takes: over a slow line,
+or while output is stopped, frames are dropped. Whatever ends it, the screen is as it was before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+import termios
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from logging.handlers import MemoryHandler
+from typing import NoReturn, TypeAlias
+
+from PIL import Image
+
+from framework.errors import ConfigError
+from framework.panel.sinks import Remote
+from framework.panel.status import Status
+
+log = logging.getLogger(__name__)
+
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+"""The other screen, no cursor, no line breaks at the right edge."""
+LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
+CLEAR = "\x1b[0m\x1b[2J\x1b[H"
+PATIENCE_S = 0.5
+"""How long at the end it may take before it takes anything."""
+LOOK_S = 0.5
+"""How often the size of the terminal is looked at."""
+
+_HELD = 10_000
+_LOCAL_MODES = 3
+"""Where ``termios`` has them."""
+
+Cells: TypeAlias = Sequence[Sequence[bytes]]
+"""Rows of characters: red, green and blue of the upper dot, and then of the lower one."""
+
+
+@contextmanager
+def held_log() -> Iterator[None]:
+    """Within, what is logged to a terminal is kept for afterwards: it would be in the picture."""
+    root = logging.getLogger()
+    streams = [one for one in root.handlers if isinstance(one, logging.StreamHandler)]
+    shown = [one for one in streams if one.stream.isatty()]
+    held = [MemoryHandler(_HELD, logging.CRITICAL + 1, one) for one in shown]
+    for now, before in zip(held, shown, strict=True):
+        root.removeHandler(before)
+        root.addHandler(now)
+    try:
+        yield
+    finally:
+        for now, before in zip(held, shown, strict=True):
+            root.removeHandler(now)
+            root.addHandler(before)
+            now.close()
+
+
+class TerminalSink:
+    """The terminal that ``descriptor`` leads to: standard output.
+
+    :raises ConfigError: it is none.
+    """
+
+    def __init__(self, descriptor: int = 1) -> None:
+        if not os.isatty(descriptor):
+            raise ConfigError("standard output is not a terminal: run it in one, or do without")
+        # Opened anew: not to wait for it must be our affair alone, not that of the shell too.
+        self._terminal = os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        self._newest: Image.Image | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def watched(self) -> bool:
+        return True
+
+    def show(self, frame: Image.Image) -> None:
+        self._newest = frame
+        self._news.set()
+
+    def tell(self, status: Status) -> None:
+        pass
+
+    async def run(self, remote: Remote, started: Callable[[], None]) -> None:
+        started()
+        modes = termios.tcgetattr(self._terminal)
+        try:
+            self._echo_nothing(modes)
+            await self._write(ENTER)
+            await self._follow()
+        except OSError as error:
+            log.error("the terminal is gone: %s", error.strerror)
+        finally:
+            self._restore(modes)
+            os.close(self._terminal)
+
+    def _echo_nothing(self, modes: list[int | list[bytes | int]]) -> None:
+        """What is typed meanwhile would be in the picture."""
+        silent = [
+            mode & ~termios.ECHO if place == _LOCAL_MODES and isinstance(mode, int) else mode
+            for place, mode in enumerate(modes)
+        ]
+        termios.tcsetattr(self._terminal, termios.TCSANOW, silent)
+
+    def _restore(self, modes: list[int | list[bytes | int]]) -> None:
+        with suppress(OSError, termios.error):  # of a terminal that is gone
+            termios.tcsetattr(self._terminal, termios.TCSANOW, modes)
+            termios.tcflow(self._terminal, termios.TCOON)  # Ctrl-S may have stopped it
+            select.select([], [self._terminal], [], PATIENCE_S)
+            os.write(self._terminal, LEAVE.encode())
+
+    async def _follow(self) -> NoReturn:
+        room, cells = os.terminal_size((0, 0)), None
+        while True:
+            self._news.clear()
+            size = os.get_terminal_size(self._terminal)
+            if size != room:
+                room, cells = size, None
+            if self._newest is not None:
+                wish = cells_of(self._newest)
+                await self._write(changes(cells, wish, room))
+                cells = wish
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._news.wait()
+
+    async def _write(self, text: str) -> None:
+        left = text.encode()
+        while left:
+            try:
+                left = left[os.write(self._terminal, left) :]
+            except BlockingIOError:
+                await self._until_writable()
+
+    async def _until_writable(self) -> None:
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(self._terminal, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_writer(self._terminal)
+
+
+def cells_of(frame: Image.Image) -> Cells:
+    """A frame as characters; of an odd last row the lower half is black."""
+    width, dots = frame.width, frame.tobytes()
+    rows = [dots[start : start + 3 * width] for start in range(0, len(dots), 3 * width)]
+    rows += [bytes(3 * width)] * (len(rows) % 2)
+    return [
+        [upper[x : x + 3] + lower[x : x + 3] for x in range(0, 3 * width, 3)]
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]
+
+
+def changes(old: Cells | None, new: Cells, room: os.terminal_size) -> str:
+    """What to write where ``old`` stands to have ``new``; None: to a screen that holds anything."""
+    width, height = len(new[0]), len(new)
+    afresh = old is None or (len(old[0]), len(old)) != (width, height)
+    if width > room.columns or height > room.lines:
+        return _too_small(width, height, room) if afresh else ""
+    written = [CLEAR] if afresh else []
+    colours, pen = b"", (-1, -1)
+    for y, row in enumerate(new):
+        for x, cell in enumerate(row):
+            if old is not None and not afresh and old[y][x] == cell:
+                continue
+            if pen != (x, y):
+                written.append(f"\x1b[{y + 1};{x + 1}H")
+            if colours != cell:
+                upper, lower = ";".join(map(str, cell[:3])), ";".join(map(str, cell[3:]))
+                written.append(f"\x1b[38;2;{upper};48;2;{lower}m")
+            written.append("▀")
+            colours, pen = cell, (x + 1, y)
+    return "".join(written)
+
+
+def _too_small(width: int, height: int, room: os.terminal_size) -> str:
+    return (
+        f"{CLEAR}The panel needs {width} columns and {height} lines, and there are {room.columns} "
+        f"and {room.lines}.\r\nMake the window larger, or its letters smaller."
+    )

@@ -5,7 +5,10 @@ Imports nothing but ``framework``: a page must not pull in what a service needs.
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, Field
+from datetime import date
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AwareDatetime, Field, FiniteFloat
 
 from framework.update import Values
 
@@ -41,3 +44,125 @@ class Moon(Values):
     moonrise: AwareDatetime | None
     """The next one; not every day has one, and above the polar circle it may be weeks away."""
     moonset: AwareDatetime | None
+
+
+class System(Values):
+    """How a computer is doing. What it cannot tell, in a container or for want of a sensor, is
+    None.
+
+    Source: the operating system of the one that the service runs on, through psutil.
+    """
+
+    load: float | None = Field(ge=0)
+    """The load average of the last minute for each CPU: 1 is all of them busy, more is a queue."""
+    memory: float | None = Field(ge=0, le=1)
+    """The share that is not available without swapping."""
+    disk: float | None = Field(ge=0, le=1)
+    """The share of the file system that is full, for whoever is not root."""
+    temperature_c: float | None
+    """Of the CPU, or where no sensor is known to be its own, the hottest there is."""
+    uptime_s: float | None = Field(ge=0)
+    received_bytes_s: float | None = Field(ge=0)
+    """Since the fetch before, on the busiest interface: what goes through a bridge, a tunnel and a
+    cable is one traffic."""
+    sent_bytes_s: float | None = Field(ge=0)
+
+
+ValueColour: TypeAlias = Literal["text", "amber", "sky", "green", "red", "violet"]
+"""Of the panel's colours those that stand for nothing by themselves."""
+
+
+class Json(Values):
+    """One thing to show, whatever it is, and how to.
+
+    Source: any JSON of the web.
+    """
+
+    label: str
+    value: FiniteFloat | str | None
+    """None: the source says null."""
+    unit: str
+    color: ValueColour
+    decimals: int | None = Field(ge=0, le=9)
+    """Of the value, if it is a number; None: as many as it has."""
+    series: tuple[FiniteFloat | None, ...]
+    """From the oldest to the newest, in equal steps; None is a gap. Empty: there is none."""
+
+
+# Generous: what lies outside is an error of the source, and not on this Earth.
+Celsius: TypeAlias = Annotated[float, Field(ge=-150, le=100)]
+KmPerHour: TypeAlias = Annotated[float, Field(ge=0, le=1000)]
+Degrees: TypeAlias = Annotated[float, Field(ge=0, le=360)]
+Percent: TypeAlias = Annotated[float, Field(ge=0, le=110)]
+"""A little above 100 is no mistake in humid air."""
+WmoCode: TypeAlias = Annotated[int, Field(ge=0, le=999)]
+"""Present weather by WMO's table 4677, of which Open-Meteo uses 28 codes; others may come."""
+
+
+class AtPlace(Values):
+    """What holds for one place."""
+
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    """As it was asked for: what the source computes for is a cell of a grid."""
+
+
+class WeatherHour(Values):
+    """What is forecast for an hour."""
+
+    at: AwareDatetime
+    """When it begins, by the place's own clocks."""
+    temperature_c: Celsius | None
+    code: WmoCode | None
+    is_day: bool | None
+    rain_percent: Percent | None
+    """How probable rain, or anything else that falls, is."""
+
+
+class WeatherDay(Values):
+    """What is forecast for a day, from midnight to midnight at the place."""
+
+    on: date
+    high_c: Celsius | None
+    low_c: Celsius | None
+    code: WmoCode | None
+    """The worst of the day."""
+
+
+class Weather(AtPlace):
+    """The weather at one place, now and to come. Anything may be unknown for once, and None.
+
+    Source: Open-Meteo's forecast, https://open-meteo.com (CC BY 4.0): models of the weather, not a
+    station at the place. Always metric: who shows it converts.
+    """
+
+    observed: AwareDatetime
+    """When it is so, by the place's own clocks."""
+    temperature_c: Celsius | None
+    feels_like_c: Celsius | None
+    humidity_percent: Percent | None
+    wind_kmh: KmPerHour | None
+    gusts_kmh: KmPerHour | None
+    wind_from_deg: Degrees | None
+    """Where the wind comes from: 0 north, 90 east."""
+    code: WmoCode | None
+    is_day: bool | None
+    hours: tuple[WeatherHour, ...] = Field(min_length=1)
+    """From the current hour on."""
+    days: tuple[WeatherDay, ...] = Field(min_length=1)
+    """From today on."""
+
+
+class AirQuality(AtPlace):
+    """How bad the air is to breathe at one place.
+
+    Source: Open-Meteo's air quality, https://open-meteo.com (CC BY 4.0), from the models of the
+    Copernicus Atmosphere Monitoring Service: hourly, in cells of 11 km (Europe) or 40 km.
+    """
+
+    observed: AwareDatetime
+    us_aqi: int = Field(ge=0, le=10_000)
+    """The index of the United States' EPA: up to 50 good, from 301 hazardous. It
+    ends at 500, the air does not."""
+    main_pollutant: Annotated[str, Field(max_length=16)] | None
+    """What the index is due to: PM2.5, PM10, O3, NO2, SO2 or CO."""

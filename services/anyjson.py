@@ -1,0 +1,162 @@
+"""A tile from any JSON of the web: an address, a path into its answer, and a label; no Python.
+
+    [[service]]
+    use = "json"
+    name = "btc"
+
+    [config.btc]
+    url = "https://api.example.com/v1/prices?ids=bitcoin&key={key}"
+    value = "bitcoin.usd"
+    label = "Bitcoin"
+
+    [[page]]
+    use = "tile"
+    name = "btcpage"
+    feeds = { tile = "btc" }
+
+One alone needs no names: its section is ``[config.json]``, and the page follows it by itself.
+Paths are read and followed by ``jsonpath``; what travels is ``services.feeds.Json``, and how it is
+drawn is left to the page.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated, Any, TypeAlias
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from framework import Config, ConfigError, ServerBase, Unavailable
+from services.feeds import Json, ValueColour
+from services.jsonpath import Path, find, kind, parse, written
+
+LONGEST_TEXT = 200
+MOST_POINTS = 512
+"""As many as the widest panel has columns."""
+KEY = "{key}"
+"""Where the key stands in ``url`` and ``headers``."""
+
+HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+HeaderText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[ -~]*$")]
+
+
+class JsonConfig(Config):
+    # Plain, so that it may stand in matrix.toml; it is in no repr, because one that is sealed as a
+    # whole holds a key as well.
+    url: str = Field(repr=False)
+    """What to ask. ``{key}`` in it, and in ``headers``, becomes ``key``."""
+    key: SecretStr | None = None
+    headers: dict[HeaderName, HeaderText] = Field(default={}, repr=False)
+    value: str = Field(default="", max_length=200)
+    """The path to what is shown; empty: the whole answer is."""
+    series: str | None = Field(default=None, max_length=200)
+    """The path to a list of numbers: a line below the value. Of a long one, its end."""
+    label: str = Field(default="", max_length=40)
+    """Empty: the name of the instance."""
+    unit: str = Field(default="", max_length=12)
+    color: ValueColour = "text"
+    decimals: int | None = Field(default=None, ge=0, le=9)
+    """None: as the source writes it. With a number here, what is no number is an error."""
+    minutes: float = Field(default=10, ge=1, le=1440)
+    """From one request to the next."""
+
+
+class JsonServer(ServerBase[Json, JsonConfig]):
+    """One value, and if you like a series, out of whatever JSON is at an address."""
+
+    period = timedelta(minutes=1)  # the shortest; ``minutes`` is what it is told
+
+    def __init__(self, *, name: str | None = None, config: JsonConfig | None = None) -> None:
+        super().__init__(name=name, config=config)
+        self._value = self._path("value", self.config.value)
+        series = self.config.series
+        self._series = None if series is None else self._path("series", series)
+        wanted = any(KEY in text for text in (self.config.url, *self.config.headers.values()))
+        if wanted != (self.config.key is not None):
+            raise self._wrong(
+                "key",
+                f"{KEY} stands in url or headers; set {self.name}.key in the secrets"
+                if wanted
+                else f"nothing asks for it; write {KEY} where it belongs, in url or in headers",
+            )
+
+    async def fetch(self) -> Json:
+        config = self.config
+        key = config.key.get_secret_value() if config.key else ""
+        reply = await self.http.get(
+            config.url.replace(KEY, quote(key, safe="")),
+            headers={name: text.replace(KEY, key) for name, text in config.headers.items()},
+        )
+        document = reply.json()
+        return Json(
+            label=config.label or self.name,
+            value=self._shown(find(document, self._value)),
+            unit=config.unit,
+            color=config.color,
+            decimals=config.decimals,
+            series=self._points(document),
+        )
+
+    def next_update(self, values: Json) -> timedelta:
+        return timedelta(minutes=self.config.minutes)
+
+    def _shown(self, found: Any) -> float | str | None:
+        if found is None:
+            return None
+        if self.config.decimals is None:
+            if isinstance(found, bool):
+                return "yes" if found else "no"
+            if isinstance(found, str):
+                return one_line(found[:LONGEST_TEXT])
+        return number(found, self._value)
+
+    def _points(self, document: Any) -> tuple[float | None, ...]:
+        if self._series is None:
+            return ()
+        found = find(document, self._series)
+        if not isinstance(found, list):
+            raise _not("a list of numbers", found, self._series)
+        return tuple(
+            None if point is None else number(point, (*self._series, at))
+            for at, point in enumerate(found[-MOST_POINTS:], start=max(0, len(found) - MOST_POINTS))
+        )
+
+    def _path(self, field: str, text: str) -> Path:
+        try:
+            return parse(text)
+        except ValueError as error:
+            problem = str(error)
+        raise self._wrong(field, problem)
+
+    def _wrong(self, field: str, problem: str) -> ConfigError:
+        return ConfigError(f"JsonConfig [{self.name}] {field}: {problem}")
+
+
+def number(found: Any, path: Path) -> float:
+    """A number, or a text that is one.
+
+    :raises Unavailable: it is none, or no finite one.
+    """
+    value = math.nan
+    if isinstance(found, int | float | str) and not isinstance(found, bool):
+        with suppress(ValueError, OverflowError):
+            value = float(found)
+    if not math.isfinite(value):
+        raise _not("a finite number", found, path)
+    return value
+
+
+def one_line(text: str) -> str:
+    """``text`` without what cannot be drawn; half a pair of surrogates could not even be sent."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _not(wanted: str, found: Any, path: Path) -> Unavailable:
+    return Unavailable(f"{written(path) or 'the whole'} is {kind(found)}, not {wanted}")
+
+
+if __name__ == "__main__":
+    JsonServer.run()

@@ -1,0 +1,311 @@
+"""The pages about the weather: what is shown of it on which panel, in whose units and clocks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from framework import Config, DisplayBase, Place
+from framework.canvas import Canvas
+from framework.icons import NAMES, icon_image
+from framework.project import Project
+from framework.testing import FakeClock, Harness, assert_golden
+from framework.tools.instances import make_instances
+from framework.update import Update, Values
+from pages.forecast import SKIES, STORMY_KMH, degrees, sky, speed
+from pages.weather import WeatherPage, air_fact, near, weather_facts, wind_name
+from pages.weather_daily import DailyPage, coming_days
+from pages.weather_hourly import HourlyConfig, HourlyPage, coming, hour_label, rain
+from services import airquality, weather
+from services.feeds import AirQuality, Weather
+from tests.services.openmeteo import AIR, FORECAST, NOW
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "pages"
+SIZES = [(128, 64), (64, 32), (256, 64), (64, 64)]
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HERE = Place(latitude=52.52, longitude=13.41)
+
+BERLIN = weather.weather(weather.Forecast.model_validate_json(json.dumps(FORECAST)), HERE)
+AIR_OF_BERLIN = airquality.air_quality(airquality.Air.model_validate_json(json.dumps(AIR)), HERE)
+
+
+def colder(values: Weather, by: float) -> Weather:
+    def less(part: Any, *names: str) -> Any:
+        return part.model_copy(update={name: getattr(part, name) - by for name in names})
+
+    parts = {
+        "hours": tuple(less(hour, "temperature_c") for hour in values.hours),
+        "days": tuple(less(day, "high_c", "low_c") for day in values.days),
+    }
+    return less(values.model_copy(update=parts), "temperature_c", "feels_like_c")  # type: ignore[no-any-return]  # it returns what it was given
+
+
+SIBERIA = colder(BERLIN, 28).model_copy(update={"code": 75, "is_day": False})
+NIGHT = BERLIN.model_copy(update={"is_day": False})
+NOTHING = BERLIN.model_copy(
+    update={
+        **dict.fromkeys(("temperature_c", "feels_like_c", "humidity_percent", "wind_kmh")),
+        **dict.fromkeys(("gusts_kmh", "wind_from_deg", "code", "is_day")),
+    }
+)
+MOMENTS = {"day": (BERLIN, AIR_OF_BERLIN), "night": (NIGHT, None), "cold": (SIBERIA, None)}
+
+
+def held(values: Values) -> Update[Any]:
+    name = type(values).__name__
+    return Update(type=name, updated=NOW, valid=NOW + HOUR, expires=NOW + 2 * HOUR, values=values)
+
+
+def drawn(
+    page: DisplayBase[Any],
+    values: Weather,
+    air: AirQuality | None = None,
+    size: tuple[int, int] = (128, 64),
+    *,
+    now: datetime = NOW,
+) -> Image.Image:
+    page.on(FakeClock(NOW))
+    page.following["weather"].update = held(values)
+    if air is not None:
+        page.following["air"].update = held(air)
+    canvas = Canvas.blank(*size, strict=True)
+    page.draw(canvas, now.astimezone(page.config.zone))
+    return canvas.image_of_page
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_now_looks_as_it_should(moment: str, size: tuple[int, int]) -> None:
+    values, air = MOMENTS[moment]
+    image = drawn(WeatherPage(config=Config()), values, air, size)
+    assert_golden(image, GOLDEN / f"weather-{moment}-{size[0]}x{size[1]}.png")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("moment", ["day", "cold"])
+def test_hours_and_days_look_as_they_should(moment: str, size: tuple[int, int]) -> None:
+    values, _ = MOMENTS[moment]
+    hourly = drawn(HourlyPage(config=HourlyConfig()), values, size=size)
+    assert_golden(hourly, GOLDEN / f"hourly-{moment}-{size[0]}x{size[1]}.png")
+    daily = drawn(DailyPage(config=Config()), values, size=size)
+    assert_golden(daily, GOLDEN / f"daily-{moment}-{size[0]}x{size[1]}.png")
+
+
+def test_where_and_in_whose_units_is_told_apart() -> None:
+    feeds = {"weather": "san-francisco"}
+    page = WeatherPage(config=Config(units="imperial"), feeds=feeds)
+    assert_golden(drawn(page, BERLIN), GOLDEN / "weather-imperial-128x64.png")
+    hourly = HourlyPage(config=HourlyConfig(units="imperial", hours=12), feeds=feeds)
+    assert_golden(drawn(hourly, BERLIN), GOLDEN / "hourly-imperial-128x64.png")
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    size=st.tuples(st.integers(16, 260), st.integers(16, 130)),
+    page=st.sampled_from([WeatherPage, DailyPage, HourlyPage]),
+    values=st.sampled_from([BERLIN, SIBERIA, NIGHT, NOTHING, colder(BERLIN, -60)]),
+    air=st.sampled_from([None, AIR_OF_BERLIN]),
+    units=st.sampled_from(["metric", "imperial"]),
+    now=st.sampled_from([NOW, NOW + 2 * DAY, NOW + 300 * DAY]),
+)
+def test_they_fit_every_panel_and_keep_off_the_last_row(
+    size: tuple[int, int],
+    page: type[DisplayBase[Any]],
+    values: Weather,
+    air: AirQuality | None,
+    units: Literal["metric", "imperial"],
+    now: datetime,
+) -> None:
+    made = page(config=page.config_class(units=units))
+    box = drawn(made, values, air if page is WeatherPage else None, size, now=now).getbbox()
+    assert box is not None
+    assert box[3] <= size[1] - 1
+
+
+# The sky.
+
+
+@pytest.mark.parametrize("is_day", [True, False, None])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(0, 1, 2, 3, 45, 48, 51, 53, 55, 56, 57, 61, 63, 65, 66, 67, 71, 73, 75, 77),
+        *(80, 81, 82, 85, 86, 95, 96, 99),
+    ],
+)
+def test_every_code_has_its_icon_by_day_and_by_night(code: int, is_day: bool | None) -> None:
+    assert sky(code, is_day).icon in NAMES
+    assert sky(code, is_day).icon != "thermometer"
+    assert (sky(code, is_day).icon in ("moon", "partly-night")) == (is_day is False and code < 3)
+
+
+@pytest.mark.parametrize("code", [None, 4, 100, 999])
+def test_what_is_no_code_of_theirs_is_neither_fair_nor_foul(code: int | None) -> None:
+    assert sky(code, is_day=True) == ("thermometer", "–", "–")
+    assert icon_image("thermometer", 24) is not None
+
+
+def test_a_gale_is_the_weather_if_nothing_falls() -> None:
+    assert sky(0, True, STORMY_KMH).icon == "wind"
+    assert sky(None, True, STORMY_KMH).icon == "wind"
+    assert sky(0, True, STORMY_KMH - 0.1).icon == "sun"
+    assert sky(65, True, 2 * STORMY_KMH) == SKIES[65]
+
+
+# Words and numbers.
+
+
+@pytest.mark.parametrize(
+    ("celsius", "metric", "imperial"),
+    [
+        (0.0, "0°", "32°"),
+        (-0.4, "0°", "31°"),
+        (-12.6, "−13°", "9°"),
+        (36.6, "37°", "98°"),
+        (-40.0, "−40°", "−40°"),
+        (None, "–", "–"),
+    ],
+)
+def test_degrees(celsius: float | None, metric: str, imperial: str) -> None:
+    assert (degrees(celsius, "metric"), degrees(celsius, "imperial")) == (metric, imperial)
+
+
+def test_speeds() -> None:
+    assert (speed(14.4, "metric"), speed(14.4, "imperial")) == ("14 km/h", "9 mph")
+
+
+@pytest.mark.parametrize(
+    ("from_deg", "name"),
+    [(0, "N"), (22, "N"), (23, "NE"), (180, "S"), (298, "NW"), (338, "N"), (360, "N")],
+)
+def test_winds_are_called_by_where_they_come_from(from_deg: float, name: str) -> None:
+    assert wind_name(from_deg) == name
+    assert wind_name(None) == "Wind"
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    assert weather_facts(NOTHING, "metric") == []
+    assert [fact.label for fact in weather_facts(BERLIN, "metric")] == [
+        "Feels",
+        "NW",
+        "Humidity",
+        "Gust",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("us_aqi", "color"),
+    [(0, "green"), (50, "green"), (51, "amber"), (151, "red"), (201, "violet"), (999, "violet")],
+)
+def test_air_has_the_colour_of_its_index(us_aqi: int, color: str) -> None:
+    air = AIR_OF_BERLIN.model_copy(update={"us_aqi": us_aqi})
+    assert air_fact(air) == ("AQI PM2.5", str(us_aqi), color)
+    assert air_fact(air.model_copy(update={"main_pollutant": None})).label == "AQI"
+
+
+def test_the_air_of_another_city_is_not_shown() -> None:
+    elsewhere = AIR_OF_BERLIN.model_copy(update={"latitude": 37.77, "longitude": -122.42})
+    assert near(AIR_OF_BERLIN.model_copy(update={"latitude": 52.3}), BERLIN)
+    assert not near(elsewhere, BERLIN)
+    without = drawn(WeatherPage(config=Config()), BERLIN)
+    assert drawn(WeatherPage(config=Config()), BERLIN, elsewhere) == without
+    assert drawn(WeatherPage(config=Config()), BERLIN, AIR_OF_BERLIN) != without
+
+
+# Hours and days.
+
+
+def test_hours_that_are_over_are_left_out() -> None:
+    first = BERLIN.hours[0].at
+    assert coming(BERLIN.hours, first + HOUR - timedelta(seconds=1))[0] == BERLIN.hours[0]
+    assert coming(BERLIN.hours, first + HOUR)[0] == BERLIN.hours[1]
+    assert coming(BERLIN.hours, first + 3 * DAY) == BERLIN.hours
+
+
+def test_days_change_at_midnight_at_the_place() -> None:
+    midnight = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)
+    assert coming_days(BERLIN, midnight - timedelta(seconds=1))[0].on == date(2026, 10, 24)
+    assert coming_days(BERLIN, midnight)[0].on == date(2026, 10, 25)
+    assert coming_days(BERLIN, midnight + 9 * DAY) == BERLIN.days
+
+
+@pytest.mark.parametrize(
+    ("hour", "by_24", "by_12"),
+    [(0, "00", "12 AM"), (9, "09", "9 AM"), (12, "12", "12 PM"), (15, "15", "3 PM")],
+)
+def test_hours_have_their_names(hour: int, by_24: str, by_12: str) -> None:
+    at = NOW.replace(hour=hour)
+    assert (hour_label(at, 24), hour_label(at, 12)) == (by_24, by_12)
+
+
+@pytest.mark.parametrize(("percent", "said"), [(None, ""), (9, ""), (10, "10%"), (100, "100%")])
+def test_rain_is_said_if_it_is_probable(percent: float | None, said: str) -> None:
+    assert rain(BERLIN.hours[0].model_copy(update={"rain_percent": percent})) == said
+
+
+# Together.
+
+TWO_CITIES = """
+[config.berlin]
+latitude = 52.52
+longitude = 13.41
+
+[config.oslo]
+latitude = 59.91
+longitude = 10.75
+
+[[service]]
+use = "weather"
+name = "berlin"
+
+[[service]]
+use = "weather"
+name = "oslo"
+
+[[page]]
+use = "weather"
+name = "in-berlin"
+feeds = { weather = "berlin" }
+
+[[page]]
+use = "weather"
+name = "in-oslo"
+feeds = { weather = "oslo" }
+"""
+
+
+def answer(request: httpx2.Request) -> Mapping[str, Any]:
+    warm = request.url.params["latitude"] == "52.52"
+    return FORECAST | {"current": FORECAST["current"] | {"temperature_2m": 16.6 if warm else -5.0}}
+
+
+async def test_two_cities_at_once(tmp_path: Path) -> None:
+    (tmp_path / "matrix.toml").write_text(TWO_CITIES)
+    project = Project.find({}, tmp_path)
+    made = make_instances(project, project.services, project.pages)
+    pages = [one.page for one in made.pages]
+    async with Harness(*made.services, *pages, now=NOW, http={weather.URL: answer}) as h:
+        await h.fetch()
+        temperatures = {
+            name: update.values.temperature_c
+            for name in ("berlin", "oslo")
+            if (update := h.published(Weather, name))
+        }
+        assert temperatures == {"berlin": 16.6, "oslo": -5.0}
+        assert h.image("in-berlin") != h.image("in-oslo")
+        h.http.answers[weather.URL] = httpx2.ConnectError("no route")
+        await h.advance(hours=1)
+        await h.fetch("oslo")
+        assert h.unavailable == "api.open-meteo.com cannot be reached"
+        update = h.published(Weather, "oslo")
+        assert update is not None
+        assert update.values.temperature_c == -5.0

@@ -16,8 +16,20 @@ from PIL import Image
 from framework.colours import rgb
 
 SIZES = (24, 16, 12, 8)
-NAMES = ("clock", "moon", "nodata", "sun", "sunrise", "sunset", "warning")
-LETTERS: Mapping[str, str] = {"a": "amber", "m": "moon", "r": "red", "w": "text"}
+NAMES = (
+    *("clock", "cloud", "drizzle", "fog", "heavy-rain", "moon", "nodata", "partly", "partly-night"),
+    *("rain", "sleet", "snow", "sun", "sunrise", "sunset", "thermometer", "thunder", "warning"),
+    "wind",
+)
+LETTERS: Mapping[str, str] = {
+    "a": "amber",
+    "c": "cloud",
+    "d": "dim",
+    "m": "moon",
+    "r": "red",
+    "s": "sky",
+    "w": "text",
+}
 
 
 def icon_image(name: str, room: int) -> Image.Image | None:

@@ -1,17 +1,32 @@
-"""The README's picture is made by the program: two pages, and how one of them grows old."""
+"""The README's pictures are made by the program: pages, and how one of them grows old."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
+from PIL import Image
+
 from framework.config import Config, Place
 from framework.panel.led import contact_sheet, picture
+from framework.targets import PAGES, available
 from framework.testing import Harness, assert_golden
 from pages.clock import Clock, ClockConfig
 from pages.moon import MoonPage
 from services.moon import MoonServer
 
+GOLDEN = Path(__file__).parent / "golden"
+GALLERY = {
+    "weather": "weather-day",
+    "hourly": "hourly-day",
+    "daily": "daily-day",
+    "moon": "moon-crescent",
+    "clock": "clock-24h",
+    "system": "system-pi",
+    "tile": "tile-price",
+    "feeds": "feeds-few",
+}
+"""Of each page one picture that its own test holds it to."""
 BERLIN = "Europe/Berlin"
 EVENING = datetime(2026, 11, 14, 16, 42, tzinfo=UTC)
 
@@ -33,4 +48,13 @@ async def test_the_picture_is_what_the_program_draws() -> None:
         await h.advance(hours=2)
         shown.append(("Expired: grey, and it says how old it is", h.image(MoonPage)))
     sheet = contact_sheet([(caption, picture(frame, 6)) for caption, frame in shown])
-    assert_golden(sheet, Path(__file__).parent / "golden" / "readme.png")
+    assert_golden(sheet, GOLDEN / "readme.png")
+
+
+def test_the_gallery_has_every_page() -> None:
+    assert {each.name for each in available(PAGES)} == set(GALLERY)
+    shown = []
+    for name, picture_name in GALLERY.items():
+        with Image.open(GOLDEN / "pages" / f"{picture_name}-128x64.png") as image:
+            shown.append((name, picture(image.convert("RGB"), 4)))
+    assert_golden(contact_sheet(shown, columns=3), GOLDEN / "gallery.png")

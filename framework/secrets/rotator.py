@@ -69,6 +69,9 @@ class Result:
     """What ``min_decryption_version`` was set to, if it was."""
     reasons: tuple[str, ...]
     """What stood in the way of the run as a whole: sentences."""
+    unknown: str = ""
+    """What became of a change of the key, if Vault or the keyring could not be asked after it:
+    "whether the key was rotated"."""
     contested: tuple[Hindrance, ...] = ()
     """What was rewrapped and keeps ``min_decryption_version`` where it is."""
     key: TransitKey | None = None
@@ -135,6 +138,7 @@ class _Run:
         self._contested: tuple[Hindrance, ...] = ()
         self._is_away = False
         """Whether a Store was waited for in vain: a hundred others are not, each in its turn."""
+        self._unknown = ""
         self.blocked: list[str] = []
         self.failed: list[str] = []
 
@@ -190,6 +194,7 @@ class _Run:
             self._rotated,
             self._floor,
             reasons=(*self.blocked, *self.failed),
+            unknown=self._unknown,
             contested=self._contested,
             key=self._key,
             now=self._now,
@@ -318,7 +323,11 @@ class _Run:
             unsure = str(error)
         except TransitRefused as error:
             refused = str(error)
-        newest = self._newest = self._read_key().latest
+        try:
+            newest = self._newest = self._read_key().latest
+        except TransitUnavailable:
+            self._unknown = "whether the key was rotated"
+            raise
         self._rotated = newest > key.latest
         if newest < key.latest or not (self._rotated or unsure or refused):
             raise TransitRefused(
@@ -344,7 +353,11 @@ class _Run:
             self._set_floor(version)
 
     def _set_floor(self, version: int) -> None:
-        _patiently(lambda: self._transit.set_min_decryption_version(version), self._pause)
+        try:
+            _patiently(lambda: self._transit.set_min_decryption_version(version), self._pause)
+        except TransitUnavailable:
+            self._unknown = f"whether min_decryption_version was set to {version}"
+            raise
         self._floor = version
 
 

@@ -6,9 +6,10 @@ Every tool that has to do with secrets gets them from here, so that all mean the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from framework.secrets.vault.table import VARIABLES as OF_VAULT
 from framework.secrets.vault.table import read_vault
 
 _VARIABLES = (*OF_VAULT, *OF_KUBERNETES)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 _TEN_YEARS_H = 10 * 365 * 24.0
 Hours = Annotated[float, Field(strict=True, ge=0, le=_TEN_YEARS_H, allow_inf_nan=False)]
@@ -173,7 +175,7 @@ def _source(path: Path, entry: Mapping[str, Any], within: Location) -> Source | 
         if each.type == "bool" and not isinstance(given.get(each.name, False), bool)
     ]
     try:
-        source = TypeAdapter(cls).validate_python(given)
+        source: Source = _adapter(cls).validate_python(given)
     except ValidationError as error:
         names = [each.name for each in fields(cls)]
         return list(dict.fromkeys([*in_words(path, error, lambda _: names, within), *no_bools]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 import typer
@@ -11,52 +12,50 @@ from typer.core import TyperCommand
 
 from framework.errors import MatrixError
 from framework.process import guarded_output, last_word
-from framework.tools.access import access
-from framework.tools.demo import demo
-from framework.tools.encrypt import encrypt
-from framework.tools.list import list_
-from framework.tools.read import read
-from framework.tools.rotate import rotate
-from framework.tools.serve import serve
-from framework.tools.show import show
-from framework.tools.vault import bootstrap
 
-COMMANDS: Mapping[str, Callable[..., None]] = {
-    "demo": demo,
-    "serve": serve,
-    "show": show,
-    "list": list_,
-    "encrypt": encrypt,
-    "read": read,
-    "rotate": rotate,
-    "access": access,
+COMMANDS: Mapping[str, str] = {
+    "demo": "framework.tools.demo:demo",
+    "serve": "framework.tools.serve:serve",
+    "show": "framework.tools.show:show",
+    "panel": "framework.tools.panel:panel",
+    "list": "framework.tools.list:list_",
+    "check": "framework.tools.check:check",
+    "schema": "framework.tools.schema:schema",
+    "encrypt": "framework.tools.encrypt:encrypt",
+    "read": "framework.tools.read:read",
+    "rotate": "framework.tools.rotate:rotate",
+    "reseal": "framework.tools.reseal:reseal",
+    "access": "framework.tools.access:access",
 }
 
 
 def main() -> None:
-    """``matrix``."""
+    """``matrix``. Only the command that is asked for is imported, or all, for their help."""
     app = _app(name="matrix", help="Feed an LED matrix from small services.", no_args_is_help=True)
-    for name, command in COMMANDS.items():
-        app.command(name, cls=_Command)(command)
-    vault = _app(help="Administer Vault.", no_args_is_help=True)
-    vault.command("bootstrap", cls=_Command)(bootstrap)
-    app.add_typer(vault, name="vault")
+    app.callback()(lambda: None)  # or one command alone would not be called by its name
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    for name in asked or COMMANDS:
+        _add(app, COMMANDS[name], name)
+    if not asked:
+        vault = _app(help="Administer Vault.", no_args_is_help=True)
+        _add(vault, "framework.tools.vault:bootstrap", "bootstrap")
+        app.add_typer(vault, name="vault")
     _run(app)
 
 
 def encryptonator() -> None:
     """``matrix encrypt`` by itself."""
-    _run_alone(encrypt)
+    _run_alone("encrypt")
 
 
 def readstub() -> None:
     """``matrix read`` by itself."""
-    _run_alone(read)
+    _run_alone("read")
 
 
 def recryptonator() -> None:
     """``matrix rotate`` by itself."""
-    _run_alone(rotate)
+    _run_alone("rotate")
 
 
 class _Command(TyperCommand):
@@ -76,10 +75,14 @@ def _app(**options: Any) -> typer.Typer:
     )
 
 
-def _run_alone(command: Callable[..., None]) -> None:
+def _run_alone(name: str) -> None:
     app = _app()
-    app.command(cls=_Command)(command)
+    _add(app, COMMANDS[name])
     _run(app)
+
+
+def _add(app: typer.Typer, where: str, name: str | None = None) -> None:
+    app.command(name, cls=_Command)(resolve_name(where))
 
 
 def _run(app: typer.Typer) -> None:

@@ -87,6 +87,9 @@ class Rotation:
             said = self._nothing()
         elif self.dry_run:
             said = f"would {', '.join(self.steps) or 'change nothing'}"
+        elif self.result.unknown:
+            unknown = f"it is not known {self.result.unknown}: the next run sees, and goes on"
+            said = ", ".join([*self.steps, unknown])
         else:
             said = ", ".join(self.steps) or "nothing was changed"
         if outcome in (Outcome.BLOCKED, Outcome.FAILED):
@@ -127,6 +130,8 @@ class Rotation:
 
     def _about_floor(self) -> Iterator[str]:
         retire = self.settings.retire
+        if self.result.unknown:
+            return
         if self.result.floor is None and self.result.key is not None:
             why = self._why_not_raised(self.result.key) if retire else "retire = false"
             yield f"{FLOOR} stays {self.result.key.min_decryption_version}{why and f' ({why})'}"

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import browser, latency, quiet, real, secrets, start
+from tests.bench import browser, latency, quiet, real, rotate, secrets, start
 from tests.bench.figures import Figure, NotMeasured
 
 BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "the secrets, from starting the child to handed over": secrets.handing_over,
     "python -m services.moon, with secrets": secrets.starting,
     "the secrets, from a real Vault and a real API server": real.reading,
+    "a rotation, on a real Vault and a real API server": rotate.rotating,
 }
 
 

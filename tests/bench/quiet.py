@@ -11,7 +11,7 @@ from tests.bench import parts
 from tests.bench.figures import Figure
 
 STILL_S = 5.0
-TICKING_S = 20.0
+TICKING_S = 10.0
 
 
 async def still() -> list[Figure]:

@@ -6,6 +6,7 @@ The service's own login reads what is stored after each run.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -25,12 +26,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from framework.secrets.access import Access
+from framework.secrets.access import Access, Secret
 from framework.secrets.renewal import ROTATED_AT, ROTATED_TO
 from framework.secrets.transit import Sealed, TransitRefused, version_of
 from framework.secrets.vault.policies import ROTATOR
 from framework.tools.rotate import rotate
+from tests.real.authority import Authority
 from tests.real.production import COPY, DATA_KEY, DOCUMENT, FIELDS, Production, rule
+from tests.real.proxy import Proxy, pass_on
 from tests.real.servers import RealKubernetes, RealVault
 
 NOW = "min_age_hours = 0"
@@ -457,6 +460,44 @@ def test_of_several_namespaces_one_is_chosen(job: Job) -> None:
     job.access.write_text(Access(namespaces=(here, there)).text())
     assert job.run("--cluster", "home").status == NOTHING
     assert job.run("--cluster", "home", "--namespace", job.namespace).status == NOTHING
+
+
+# --------------------------------------------------------------------------- how many there are
+
+
+def sealed(job: Job, count: int) -> tuple[Secret, ...]:
+    """So many documents."""
+    secrets = [
+        Secret(secret=f"number-{number}", layout="document", data_keys=(DATA_KEY,))
+        for number in range(count)
+    ]
+    path = f"/api/v1/namespaces/{job.namespace}/secrets"
+    with job.production.transit(job.production.root) as transit:
+        for each in secrets:
+            context = job.production.place("document", each.secret).context(DATA_KEY)
+            data = base64.b64encode(transit.encrypt(context, b"v").encode()).decode()
+            body = {"metadata": {"name": each.secret}, "data": {DATA_KEY: data}}
+            job.kubernetes.create(path, body)
+    return tuple(secrets)
+
+
+def test_for_a_hundred_secrets_vault_is_asked_a_dozen_times(job: Job, authority: Authority) -> None:
+    (here,) = Access.read(job.access).namespaces
+    hundred = here.model_copy(update={"inventory": sealed(job, 100), "workloads": ()})
+    job.access.write_text(Access(namespaces=(hundred,)).text())
+    admin = str(job.kubernetes.admin)
+    with Proxy(authority.leaf("proxy"), {"vault": job.vault.port}) as proxy:
+        for version in (2, 3):
+            job.age()
+            with proxy.acting(pass_on) as calls:
+                done = job.run(
+                    settings=f"{NOW}\n{RETIRE}",
+                    VAULT_ADDR=proxy.address("vault"),
+                    KUBECONFIG=admin,
+                )
+            assert [each["after"] for each in done.records] == 100 * [version]
+            assert len(calls) <= 12, [call.path for call in calls]
+    assert job.floor == 2
 
 
 # ------------------------------------------------------------------------------- at bad times

@@ -8,8 +8,9 @@ token in there, where the file says how pods do. ``VAULT_TOKEN`` is not looked a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ _OUTSIDE = (
     '. It is for pods: elsewhere set method = "token-request", or log in with vault login and let '
     f"{TOKEN_FILE} name ~/.vault-token"
 )
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def read_vault(
@@ -45,7 +47,7 @@ def read_vault(
     if isinstance(login, list):
         return login
     try:
-        settings = TypeAdapter(VaultSettings).validate_python({**given, "login": login})
+        settings: VaultSettings = _adapter(VaultSettings).validate_python({**given, "login": login})
     except ValidationError as error:
         names = [each.name for each in fields(VaultSettings)]
         return [_hinted(line) for line in in_words(path, error, lambda _: names, WITHIN)]
@@ -70,11 +72,12 @@ def _login(path: Path, table: object, environ: Mapping[str, str], folder: Path) 
     if "role" in names and environ.get(_ROLE):
         given.setdefault("role", environ[_ROLE])
     try:
-        return TypeAdapter(cls).validate_python(given)
+        auth: Auth = _adapter(cls).validate_python(given)
     except ValidationError as error:
         is_pod = all(name in environ for name in IN_POD)
         more = "" if is_pod or method != "kubernetes" else _OUTSIDE
         return [_hinted(line, more) for line in in_words(path, error, lambda _: names, within)]
+    return auth
 
 
 def _placed(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,0 +1,35 @@
+"""``matrix`` itself: every command is there, and imports nothing of the others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from framework.tools.app import COMMANDS
+
+MATRIX = Path(sys.executable).with_name("matrix")
+LOADED = """
+import sys
+from framework.tools.app import main
+sys.argv = ["matrix", *sys.argv[1:], "--help"]
+try:
+    main()
+finally:
+    print(*sys.modules)
+"""
+
+
+def said(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+def test_its_help_names_every_command() -> None:
+    _, _, listed = said(MATRIX, "--help").partition("Commands:\n")
+    assert [line.split()[0] for line in listed.splitlines()] == [*COMMANDS, "vault"]
+
+
+def test_a_command_imports_nothing_of_the_others() -> None:
+    loaded = set(said(sys.executable, "-c", LOADED, "rotate").split())
+    assert "framework.tools.rotate" in loaded
+    assert loaded.isdisjoint({"framework.tools.demo", "framework.server", "framework.display"})

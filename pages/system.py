@@ -41,6 +41,10 @@ class Share(NamedTuple):
     taken: float | None
 
 
+LOWEST = 32
+"""Of a panel that has room for facts below each other, in pixels."""
+
+
 class SystemPage(DisplayBase):
     """The warmth of a computer, or its load if it has no sensor; its load, memory and disk."""
 
@@ -59,7 +63,7 @@ class SystemPage(DisplayBase):
             hero = degrees(system.temperature_c, self.config.units)
             label, shares = "Temp", [load, memory, disk]
         page = canvas.inset()
-        if canvas.width >= 4 * canvas.height:
+        if canvas.width >= 4 * canvas.height and canvas.height >= LOWEST:
             page, facts = page.split(gap=canvas.height // 4)
             draw_facts(facts, system)
         else:

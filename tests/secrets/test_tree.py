@@ -298,7 +298,7 @@ def test_instances_and_what_they_share() -> None:
     assert tree.own["harbour_2"].keys() - tree.own["moon"].keys() == {"regions", "neu", "alt"}
     assert tree.own["moon"].keys() - tree.own["harbour_2"].keys() == {"latitude", "longitude"}
     assert tree.shared.keys() == {
-        *("redis_url", "timezone", "units", "latitude", "longitude", "regions")
+        *("redis_url", "timezone", "units", "contact", "latitude", "longitude", "regions")
     }
     sent = json.loads(json.dumps(asdict(tree)))
     assert Tree(**sent) == tree

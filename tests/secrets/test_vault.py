@@ -441,7 +441,7 @@ def test_no_error_repeats_what_was_sent(vault: VaultStandin, call: str, status: 
 
     hidden = [HOME, VALUE, vault.root.encode(), sealed.ciphertext.encode()]
     hidden += [base64.b64encode(each) for each in hidden]
-    with opened(vault, patience_s=0.05) as transit:
+    with opened(vault, patience_s=0.5) as transit:
         if call in ("encrypt", "rewrap"):
             transit.read_key()
         vault.intercept = echo

@@ -1,11 +1,14 @@
 """The bus: the last value of each feed and word of a new one, in one atomic step, on Redis.
 
+And why a service gets nothing, for as long as it does not: that is only stored, and found by
+reading.
+
 Responsible for keys, channels, the Lua script, reconnecting, and the bus's time. It moves bytes:
 what is in an update is the business of ``update``, ``server`` and ``display``.
 
-What lies under a name is the hash ``matrix:{name}:state`` with the fields ``updated`` and ``body``;
-word of a new one, the body itself, goes to the channel ``matrix:{name}``. The least that the
-server's ACL must allow (and ``+select`` where the URL names a database other than 0)::
+What lies under a name is the hash ``matrix:{name}:state`` with the fields ``updated``, ``body`` and
+``failing``; word of a new update, the body itself, goes to the channel ``matrix:{name}``. The least
+that the server's ACL must allow (and ``+select`` where the URL names a database other than 0)::
 
     service "tide"  ~matrix:{tide}:state &matrix:{tide} +time +hmget +hset +publish +eval +evalsha
     a display       %R~matrix:* &matrix:* +time +hmget +subscribe
@@ -30,6 +33,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from framework.bustime import AHEAD, BusTime, to_us
 from framework.errors import BusUnavailable, ConfigError
+from framework.oneline import one_line
 from framework.update import supersedes
 
 if TYPE_CHECKING:
@@ -49,6 +53,16 @@ class Posted:
     """When its fetch began, microseconds since 1970: decides what supersedes what."""
     body: bytes
     """The ``Update`` as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All that lies under one name."""
+
+    posted: Posted | None = None
+    """The last update; None: there is none, or none that can be read."""
+    failing: str | None = None
+    """Why its service has got nothing since then; empty: it has. None: nobody has said anything."""
 
 
 class Outcome(Enum):
@@ -78,22 +92,31 @@ class Receipt:
         return cls(Outcome.ARRIVED if stored_us == posted_us else Outcome.SUPERSEDED, stored_us)
 
 
+def ignored(name: str, why: str) -> None:
+    """For who follows and does not ask why there is nothing."""
+
+
 class Bus(Protocol):
     """The contract that ``RedisBus`` and ``framework.testing.MemoryBus`` keep.
 
     A *name* is an instance's name, lower-cased. Whatever goes wrong between us and the server is a
-    ``BusUnavailable``; nothing else is raised. Every call that reaches the server also reads its
-    ``TIME`` into ``time``.
+    ``BusUnavailable``; nothing else is raised. Whatever is read, or published, comes with the
+    server's ``TIME``, which goes into ``time``.
     """
 
     time: BusTime
 
     async def publish(self, name: str, posted: Posted) -> Receipt:
-        """Announce, then store, in one atomic step, if it supersedes what is held."""
+        """Announce, then store, in one atomic step, if it supersedes what is held. What is stored
+        so is failing no more."""
         ...
 
-    async def snapshot(self, name: str) -> Posted | None:
-        """What is held under ``name``; None if nothing is, or nothing that can be read."""
+    async def fail(self, name: str, why: str) -> None:
+        """Store, beside what is held, why there is nothing newer: one line that holds no secret."""
+        ...
+
+    async def snapshot(self, name: str) -> Held:
+        """What is held under ``name``."""
         ...
 
     async def follow(
@@ -101,13 +124,16 @@ class Bus(Protocol):
         names: Iterable[str],
         deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
+        failing: Callable[[str, str], None] = ignored,
     ) -> None:
         """Call ``deliver`` with all that supersedes, from the snapshot on, until cancelled.
 
         ``deliver`` says whether it could be used: what could not does not count as held, and is
         not delivered again while it is all that there is.
         Survives every fault of the server by itself; ``connected`` is told of each change, False
-        when the server is away or frozen. Both are called in the event loop and must not block.
+        when the server is away or frozen. ``failing`` is told why a service gets nothing, at the
+        next reading, and an empty text as soon as there is something again.
+        All are called in the event loop and must not block.
         """
         ...
 
@@ -117,7 +143,7 @@ class Bus(Protocol):
 
 
 class Follower:
-    """What one ``follow`` has delivered, and whether it has said that it is connected."""
+    """What one ``follow`` has delivered, and what else it has said."""
 
     def __init__(
         self,
@@ -125,16 +151,37 @@ class Follower:
         time: BusTime,
         deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
+        failing: Callable[[str, str], None],
     ) -> None:
         self.names = tuple(names)
         self._time = time
         self._deliver = deliver
         self._connected = connected
+        self._failing = failing
         self._held_us: dict[str, int] = {}
         self._refused: dict[str, Posted] = {}
+        self._why: dict[str, str] = {}
         self._told: bool | None = None
 
-    def take(self, name: str, posted: Posted) -> bool:
+    def hear(self, name: str, posted: Posted) -> None:
+        """Deliver what was announced, if it is news."""
+        if self._take(name, posted):
+            self._fail(name, "")
+
+    def read(self, name: str, held: Held) -> bool:
+        """Deliver what was found by reading. False: its update, if there is one, was no news."""
+        is_news = held.posted is not None and self._take(name, held.posted)
+        if held.failing is not None:
+            self._fail(name, held.failing)
+        return is_news
+
+    def _fail(self, name: str, why: str) -> None:
+        """Say why there is nothing, if that is news."""
+        if why != self._why.get(name, ""):
+            self._why[name] = why
+            self._failing(name, why)
+
+    def _take(self, name: str, posted: Posted) -> bool:
         """Deliver it if it supersedes what could be used last. False: it was no news."""
         if not supersedes(posted.updated_us, self._held_us.get(name), self._time.now()):
             return False
@@ -164,6 +211,8 @@ TIMEOUT_S = 5.0
 """How long the server may take to answer."""
 REREAD_S = 10.0
 """How often a follower reads again what is held: finds what notification has missed."""
+LONGEST_FAILING = 120
+"""How many characters there are to say why a service fails."""
 
 _GRACE_S = 1.0
 """A message comes no later than this after the snapshot that already shows it."""
@@ -184,7 +233,7 @@ local now, new = time[1] * 1000000 + time[2], tonumber(ARGV[1])
 local old = held and string.match(held, '^%d+$') and tonumber(held)
 if new - now <= AHEAD and (not old or new > old or old - now > AHEAD) then
   redis.call('PUBLISH', ARGV[2], ARGV[3])
-  redis.call('HSET', KEYS[1], 'updated', ARGV[1], 'body', ARGV[3])
+  redis.call('HSET', KEYS[1], 'updated', ARGV[1], 'body', ARGV[3], 'failing', '')
   held = ARGV[1]
 end
 return {time[1], time[2], held}
@@ -212,16 +261,21 @@ class RedisBus:
         now_us = self._read_time(seconds, us, asked_s=asked_s)
         return Receipt.of(posted.updated_us, _number(stored), now_us)
 
-    async def snapshot(self, name: str) -> Posted | None:
-        return (await self._snapshots([name])).get(name)
+    async def fail(self, name: str, why: str) -> None:
+        said = self._redis().hset(_key(name), "failing", why)
+        await self._ask(f"say why {name} fails", said)
+
+    async def snapshot(self, name: str) -> Held:
+        return (await self._snapshots([name]))[name]
 
     async def follow(
         self,
         names: Iterable[str],
         deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
+        failing: Callable[[str, str], None] = ignored,
     ) -> None:
-        follower = Follower(names, self.time, deliver, connected)
+        follower = Follower(names, self.time, deliver, connected, failing)
         pause_s = 0.0
         while True:
             began_s = self.time.monotonic_s()
@@ -251,29 +305,24 @@ class RedisBus:
             return await client.evalsha(_PUBLISH_SHA, 1, *asked)
         return await client.eval(_PUBLISH, 1, *asked)
 
-    async def _snapshots(self, names: Iterable[str]) -> dict[str, Posted]:
+    async def _snapshots(self, names: Iterable[str]) -> dict[str, Held]:
         """What is held under each of the names, and the bus's time, in one round trip."""
         names, asked_s = tuple(names), self.time.monotonic_s()
         time, *states = await self._ask(f"read {', '.join(names) or 'the time'}", self._read(names))
         self._read_time(*time, asked_s=asked_s)
-        held = {}
-        for name, (updated, body) in zip(names, states, strict=True):
-            updated_us = _number(updated)
-            if updated_us is not None and body is not None:
-                held[name] = Posted(updated_us, body)
-        return held
+        return {name: _held(*state) for name, state in zip(names, states, strict=True)}
 
     async def _read(self, names: Iterable[str]) -> list[Any]:
         pipeline = self._redis().pipeline(transaction=False)
         pipeline.time()
         for name in names:
-            pipeline.hmget(_key(name), ["updated", "body"])
+            pipeline.hmget(_key(name), ["updated", "body", "failing"])
         replies = await pipeline.execute(raise_on_error=False)
         for number, reply in enumerate(replies):
             if isinstance(reply, Exception):
                 if not str(reply).startswith("WRONGTYPE"):
                     raise reply
-                replies[number] = (None, None)
+                replies[number] = (None, None, None)
         return replies
 
     async def _subscription(self, follower: Follower) -> None:
@@ -294,8 +343,8 @@ class RedisBus:
                 message = await self._ask("subscribe", pubsub.get_message(timeout=None))
                 confirmed += message["type"] == "subscribe"
             # Only now: what is published between a snapshot and the confirmation would be lost.
-            for name, posted in (await self._snapshots(follower.names)).items():
-                follower.take(name, posted)
+            for name, held in (await self._snapshots(follower.names)).items():
+                follower.read(name, held)
             if follower.tell(True):
                 _log.info("following %s on %s", ", ".join(follower.names), self._place)
             await self._deliver(follower, pubsub, names)
@@ -318,7 +367,7 @@ class RedisBus:
                 name = names[message["channel"]]
                 posted = self._posted(name, message["data"])
                 if posted is not None:
-                    follower.take(name, posted)
+                    follower.hear(name, posted)
                     if posted.updated_us >= announced_late.get(name, posted.updated_us):
                         announced_late.pop(name, None)
             if self.time.monotonic_s() < due_s:
@@ -326,9 +375,9 @@ class RedisBus:
             if announced_late:
                 _log.warning("not told of a new %s: subscribing again", ", ".join(announced_late))
                 return
-            for name, posted in (await self._snapshots(follower.names)).items():
-                if follower.take(name, posted):
-                    announced_late[name] = posted.updated_us
+            for name, held in (await self._snapshots(follower.names)).items():
+                if follower.read(name, held) and held.posted is not None:
+                    announced_late[name] = held.posted.updated_us
             due_s = self.time.monotonic_s() + (_GRACE_S if announced_late else self._reread_s)
 
     def _posted(self, name: str, body: bytes) -> Posted | None:
@@ -392,6 +441,14 @@ def _key(name: str) -> str:
 
 def _channel(name: str) -> str:
     return f"matrix:{{{name}}}"
+
+
+def _held(updated: bytes | None, body: bytes | None, failing: bytes | None) -> Held:
+    updated_us = _number(updated)
+    posted = None if updated_us is None or body is None else Posted(updated_us, body)
+    if failing is None:
+        return Held(posted)
+    return Held(posted, one_line(failing.decode(errors="replace"), longest=LONGEST_FAILING))
 
 
 def _number(stored: bytes | None) -> int | None:

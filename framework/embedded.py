@@ -80,6 +80,22 @@ class EmbeddedServer:
             raise
         return self._url
 
+    @property
+    def ended(self) -> int | None:
+        """If it has ended, though nobody has stopped it, how: its status, or a signal, negative."""
+        return self._process.poll() if self._process is not None else None
+
+    def restart(self) -> None:
+        """Start a new one, empty, in the place of one that has ended: the URL stays as it is.
+
+        Raises ``ConfigError`` if it does not start.
+        """
+        self._end()
+        binary = _find_binary()
+        problem = self._launch(binary)
+        if problem is not None:
+            raise _not_started(binary, problem)
+
     def stop(self) -> None:
         """Stop the server and leave nothing in the folder. Harmless if nothing was started."""
         if self._lock is None:
@@ -99,19 +115,27 @@ class EmbeddedServer:
     def _start(self, binary: Path) -> None:
         said = ""
         for _ in range(_ATTEMPTS):
-            port, password = _free_port(), secrets.token_urlsafe(24)
-            self._url = f"redis://:{password}@127.0.0.1:{port}/0"
-            process = self._spawn(binary, _CONFIG.format(port=port, password=password))
-            until_s = time.monotonic() + _START_S
-            while process.poll() is None and time.monotonic() < until_s:
-                if _say(self._url, "PING"):
-                    return
-                time.sleep(0.005)
-            self._end()
-            said = self._last_words()
+            password = secrets.token_urlsafe(24)
+            self._url = f"redis://:{password}@127.0.0.1:{_free_port()}/0"
+            problem = self._launch(binary)
+            if problem is None:
+                return
+            said = problem
             if "listening on port" not in said:
                 break
-        raise ConfigError(f"The embedded server ({binary}) did not start: {said}")
+        raise _not_started(binary, said)
+
+    def _launch(self, binary: Path) -> str | None:
+        """Start it where its URL says; if that fails, what it said last."""
+        place = urlsplit(self._url)
+        process = self._spawn(binary, _CONFIG.format(port=place.port, password=place.password))
+        until_s = time.monotonic() + _START_S
+        while process.poll() is None and time.monotonic() < until_s:
+            if _say(self._url, "PING"):
+                return None
+            time.sleep(0.005)
+        self._end()
+        return self._last_words()
 
     def _spawn(self, binary: Path, config: str) -> subprocess.Popen[bytes]:
         # Through a pipe: the password is in no argument, no environment and no file.
@@ -139,7 +163,8 @@ class EmbeddedServer:
         """Stop the process, if there is one, and let go of the lifeline."""
         process, self._process = self._process, None
         if process is not None:
-            _say(self._url, "SHUTDOWN NOSAVE")
+            if process.poll() is None:  # else whoever listens there now is a stranger
+                _say(self._url, "SHUTDOWN NOSAVE")
             for insist in (process.terminate, process.kill, process.wait):
                 try:
                     process.wait(_STOP_S)
@@ -168,6 +193,10 @@ class EmbeddedServer:
         log = (self._state / "valkey.log").read_text(errors="replace").strip()
         said = log.splitlines()[-1] if log else f"no answer within {_START_S:.0f} s"
         return said.rpartition(" # ")[2]  # without process and time
+
+
+def _not_started(binary: Path, problem: str) -> ConfigError:
+    return ConfigError(f"The embedded server ({binary}) did not start: {problem}")
 
 
 def _find_binary() -> Path:

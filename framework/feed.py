@@ -6,7 +6,7 @@ What an update is, is ``update``'s business; how it comes here, the bus's and th
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, Literal, Never, Protocol, overload
 
@@ -77,6 +77,8 @@ class Following:
         self.update: Update[Values] | None = None
         self.dropped = 0
         """How many updates did not validate."""
+        self.failing = ""
+        """Why its service gets nothing new, in its own words; empty: it does."""
         self._log = log
 
     @property
@@ -118,6 +120,13 @@ class Following:
 
     def _gone(self, update: Update[Values], now: datetime) -> bool:
         return not self.required and update.freshness(now) is Freshness.EXPIRED
+
+
+def fail(followings: Iterable[Following], name: str, why: str) -> None:
+    """Let those of them that follow ``name`` know why its service gets nothing new."""
+    for one in followings:
+        if one.name == name:
+            one.failing = why
 
 
 def _what(error: ValidationError | TypeError) -> str:

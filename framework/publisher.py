@@ -1,6 +1,7 @@
 """What a service has to say, and getting it onto the bus whatever the bus does meanwhile.
 
-Holds the service's last good update. Knows nothing of fetching or schedules.
+Holds the service's last good update, and why there is no newer one. Knows nothing of fetching or
+schedules.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Generic, NoReturn
 
 from pydantic import ValidationError
 
-from framework.bus import Bus, Outcome, Posted
+from framework.bus import LONGEST_FAILING, Bus, Held, Outcome, Posted
 from framework.bustime import AHEAD, from_us, to_us
 from framework.errors import BusUnavailable
+from framework.oneline import one_line
 from framework.outage import Outage
 from framework.update import Update, V, supersedes
 from framework.vitals import ServiceVitals
@@ -43,6 +45,8 @@ class Publisher(Generic[V]):
         """The last good values, whatever became of the times that they were published with."""
         self.held: Update[V] | None = None
         """The last good update, whether or not the bus has it."""
+        self._failing = ""
+        self._failing_since = bus.time.now()
         self._never = asyncio.Event()
         self.refetch = asyncio.Event()
         """Set when what we hold carries a time that cannot be: fetch again, at once."""
@@ -62,7 +66,7 @@ class Publisher(Generic[V]):
                 await self._pause(AWAY_S)
                 continue
             self._outage.recovered()
-            held = self._adopted(stored, adopt_within) if stored is not None else None
+            held = self._adopted(stored.posted, adopt_within) if stored.posted else None
             if held is not None:
                 self._hold(held)
             return
@@ -90,7 +94,24 @@ class Publisher(Generic[V]):
             sending.cancel()
             raise
 
+    async def fail(self, why: str) -> None:
+        """Say why there is nothing new, once for as long as it is the same: who follows is told
+        until the next ``publish``. ``why`` holds no secret."""
+        line = one_line(why, longest=LONGEST_FAILING) or "no reason given"
+        if line != self._failing:
+            self._failing, self._failing_since = line, self._bus.time.now()
+            await self._say()
+
+    async def _say(self) -> None:
+        try:
+            await self._bus.fail(self._name, self._failing)
+        except BusUnavailable as away:
+            self._outage.failed(str(away))
+            return
+        self._outage.recovered()
+
     def _hold(self, update: Update[V]) -> None:
+        self._failing = ""
         self.held = update
         self.values = update.values
         self._vitals.good_at = update.updated
@@ -117,7 +138,8 @@ class Publisher(Generic[V]):
             self._log.info("a newer update, of %s, is there already", from_us(receipt.stored_us))
 
     async def keep(self) -> NoReturn:
-        """Every 10 s: if the bus lost our last good update, write it again, with its own times."""
+        """Every 10 s: if the bus lost our last good update, write it again, with its own times; or
+        else why there is no newer one."""
         set_to_s = self._clock_is_set_to_s()
         while True:
             await self._pause(AWAY_S if self._outage.failures else KEEP_S)
@@ -131,8 +153,10 @@ class Publisher(Generic[V]):
                 set_to_s = self._clock_is_set_to_s()
                 self.refetch.set()
             held = self.held
-            if held is not None and _lost(held.updated, stored, self._bus.time.now()):
+            if held is not None and _lost(held.updated, stored.posted, self._bus.time.now()):
                 await self._send(held)
+            elif _unsaid(self._failing, self._failing_since, stored):
+                await self._say()
             else:
                 self._outage.recovered()
 
@@ -147,3 +171,9 @@ class Publisher(Generic[V]):
 def _lost(updated: datetime, stored: Posted | None, now: datetime) -> bool:
     """Whether the bus holds less than this update."""
     return supersedes(to_us(updated), None if stored is None else stored.updated_us, now)
+
+
+def _unsaid(failing: str, since: datetime, stored: Held) -> bool:
+    """Whether the bus does not say that we fail, though nobody has got anything since then."""
+    is_told = not failing or stored.failing == failing
+    return not is_told and (stored.posted is None or stored.posted.updated_us < to_us(since))

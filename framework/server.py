@@ -127,7 +127,8 @@ class ServerBase(ABC, Generic[V, C]):
     async def fetch(self) -> V:
         """Get the values as they are now.
 
-        :raises Unavailable: nothing good can be had now; the last good values stay.
+        :raises Unavailable: nothing good can be had now; the last good values stay, and what it
+            says is published and shown: it must hold no secret. Those of ``config`` are masked.
         :raises NotModified: the last good values are still current.
         """
 
@@ -224,19 +225,35 @@ class ServerBase(ABC, Generic[V, C]):
     async def step(self, publisher: Publisher[V]) -> timedelta:
         """Fetch once, publish what came, and say how long to wait until the next time.
 
-        Whatever goes wrong in a subclass's ``fetch`` ends here: it is logged once and tried again.
+        Whatever goes wrong in a subclass's ``fetch`` ends here: it is logged once, said to who
+        follows, and tried again.
         """
+        trace, retry_after = "", None
         try:
             wait = await self.attempt(publisher)
         except Unavailable as unavailable:
-            return self._failed(str(unavailable), unavailable.retry_after)
+            why, retry_after = str(unavailable), unavailable.retry_after
         except DefinitionError as error:
-            return self._failed(str(error))
+            why = str(error)
         except Exception as error:
-            trace = "".join(traceback.format_exception(error))
-            return self._failed(f"{type(self).__name__} raised {type(error).__name__}\n{trace}")
-        self._fetching.recovered()
-        return wait
+            why = f"{type(self).__name__} raised {type(error).__name__}"
+            trace = "\n" + "".join(traceback.format_exception(error))
+        else:
+            self._fetching.recovered()
+            return wait
+        self.vitals.failures += 1
+        self._fetching.failed(redacted(why + trace, self.config))
+        await publisher.fail(redacted(why, self.config))
+        now = self.now()
+        return (
+            self._schedule.after_failure(
+                now,
+                failures=self._fetching.failures,
+                retry_after=retry_after,
+                chance=random.random(),
+            )
+            - now
+        )
 
     async def attempt(self, publisher: Publisher[V]) -> timedelta:
         """``step`` that raises what a subclass raised; a timeout is ``Unavailable``.
@@ -298,20 +315,6 @@ class ServerBase(ABC, Generic[V, C]):
         if not isinstance(values, self.values):
             raise TypeError(f"fetch() returned {type(values).__name__}, not {self.values.__name__}")
         return cast(V, values)
-
-    def _failed(self, why: str, retry_after: timedelta | None = None) -> timedelta:
-        self.vitals.failures += 1
-        self._fetching.failed(redacted(why, self.config))
-        now = self.now()
-        return (
-            self._schedule.after_failure(
-                now,
-                failures=self._fetching.failures,
-                retry_after=retry_after,
-                chance=random.random(),
-            )
-            - now
-        )
 
     async def _fetch_for_ever(self, publisher: Publisher[V]) -> NoReturn:
         wait = timedelta(0)

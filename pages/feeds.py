@@ -32,6 +32,8 @@ class Line(NamedTuple):
     age: str
     dropped: int
     """How many updates could not be read."""
+    failing: str
+    """Why its service gets nothing new; empty: it does."""
 
     @property
     def color(self) -> str:
@@ -39,19 +41,25 @@ class Line(NamedTuple):
 
 
 class FeedsPage(DisplayBase):
-    """Every feed that a page of this panel follows, with its age: the worst first."""
+    """Every feed that a page of this panel follows, the worst first: its age, and why there is
+    nothing newer."""
 
     fps: ClassVar[float] = 1
 
     def draw(self, canvas: Canvas, now: datetime) -> None:
         lines = lines_of(self.around, now)
         head, body = canvas.inset().rows("title", 1.0)
-        cells = cells_of(body)
-        parts = [lines[at : at + len(cells)] for at in range(0, len(lines), max(1, len(cells)))]
+        columns = columns_of(body)
+        texts = in_columns(lines, len(columns[0]), reasons=columns[0][0].width >= NARROW)
+        parts = [texts[at : at + len(columns)] for at in range(0, len(texts), len(columns))]
         number = int(canvas.elapsed_s // PART_S) % max(1, len(parts))
         draw_head(head, lines, f"{number + 1}/{len(parts)}" if len(parts) > 1 else "")
-        for cell, line in zip(cells, parts[number] if parts else [], strict=False):
-            draw_line(cell, line)
+        for cells, column in zip(columns, parts[number] if parts else [], strict=False):
+            for cell, text in zip(cells, column, strict=False):
+                if isinstance(text, Line):
+                    draw_line(cell, text)
+                else:
+                    draw_reason(cell, text)
 
 
 def lines_of(followings: Iterable[Following], now: datetime) -> list[Line]:
@@ -62,6 +70,7 @@ def lines_of(followings: Iterable[Following], now: datetime) -> list[Line]:
             freshness=one.update.freshness(now) if one.update else None,
             age=age_words(now - one.update.since) if one.update else NO_DATA,
             dropped=one.dropped,
+            failing=one.failing,
         )
         for one in followings
     }
@@ -71,12 +80,25 @@ def lines_of(followings: Iterable[Following], now: datetime) -> list[Line]:
     )
 
 
-def cells_of(canvas: Canvas) -> list[Canvas]:
-    """As many lines as there is room for, column by column."""
+def columns_of(canvas: Canvas) -> list[tuple[Canvas, ...]]:
+    """As many columns as there is room for, each of as many lines; one of one at least."""
     line, gap = LINE[canvas.tier], LINE[canvas.tier] // 2
     columns = canvas.cols(*[1.0] * max(1, canvas.width // NARROWEST[canvas.tier]), gap=4 * gap)
-    lines = (canvas.height + gap) // (line + gap)
-    return [cell for column in columns for cell in column.rows(*[line] * lines, gap=gap)]
+    lines = max(1, (canvas.height + gap) // (line + gap))
+    return [column.rows(*[line] * lines, gap=gap) for column in columns]
+
+
+def in_columns(lines: Iterable[Line], height: int, *, reasons: bool) -> list[list[Line | str]]:
+    """The lines, in columns of that many, each with its reason below if it has one."""
+    columns: list[list[Line | str]] = []
+    for line in lines:
+        texts: list[Line | str] = [line]
+        if reasons and line.failing:
+            texts.append(line.failing)
+        if not columns or len(columns[-1]) + len(texts) > height:
+            columns.append([])
+        columns[-1] += texts[:height]
+    return columns
 
 
 def draw_head(canvas: Canvas, lines: Sequence[Line], part: str) -> None:
@@ -99,13 +121,21 @@ def draw_line(canvas: Canvas, line: Line) -> None:
     narrow = canvas.width < NARROW
     role: Role = "caption" if narrow else "body"
     age = line.age.replace(" min", "m").replace(" ", "") if narrow else line.age
-    if line.dropped:
-        age = f"{line.dropped} dropped, {age}" if canvas.width >= WIDE else f"! {age}"
+    if line.dropped and canvas.width >= WIDE:
+        age = f"{line.dropped} dropped, {age}"
+    elif line.dropped or line.failing:
+        age = f"! {age}"
     width, _ = canvas.text_size(age, role=role)
     sign, title, right = canvas.cols(canvas.height, 1.0, width)
     draw_sign(sign, line)
     title.text(line.title, role=role)
     right.text(age, "dim" if line.freshness is Freshness.FRESH else line.color, role=role)
+
+
+def draw_reason(canvas: Canvas, why: str) -> None:
+    """As much of it as there is room for, below the title."""
+    _, words = canvas.cols(canvas.height, 1.0)
+    words.text(why, "dim", alt=[why.partition(": ")[0]])
 
 
 def draw_sign(canvas: Canvas, line: Line) -> None:

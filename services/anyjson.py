@@ -30,6 +30,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, StringConstraints
 
 from framework import Config, ConfigError, ServerBase, Unavailable
+from framework.oneline import one_line
 from services.feeds import Json, ValueColour
 from services.jsonpath import Path, find, kind, parse, written
 
@@ -110,7 +111,7 @@ class JsonServer(ServerBase[Json, JsonConfig]):
             if isinstance(found, bool):
                 return "yes" if found else "no"
             if isinstance(found, str):
-                return one_line(found[:LONGEST_TEXT])
+                return one_line(found[:LONGEST_TEXT], longest=LONGEST_TEXT)
         return number(found, self._value)
 
     def _points(self, document: Any) -> tuple[float | None, ...]:
@@ -148,10 +149,6 @@ def number(found: Any, path: Path) -> float:
         raise _not("a finite number", found, path)
     return value
 
-
-def one_line(text: str) -> str:
-    """``text`` without what cannot be drawn; half a pair of surrogates could not even be sent."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _not(wanted: str, found: Any, path: Path) -> Unavailable:

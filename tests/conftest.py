@@ -93,6 +93,7 @@ class Watcher:
         self.useless: tuple[Posted, ...] = ()
         """What it could not use."""
         self.connected: list[bool] = []
+        self.failing: list[tuple[str, str]] = []
         self._told = asyncio.Event()
 
     def deliver(self, name: str, posted: Posted) -> bool:
@@ -102,6 +103,10 @@ class Watcher:
 
     def connect(self, connected: bool) -> None:
         self.connected.append(connected)
+        self._told.set()
+
+    def fail(self, name: str, why: str) -> None:
+        self.failing.append((name, why))
         self._told.set()
 
     async def until(self, there: Callable[[], bool], *, limit_s: float = 5) -> None:
@@ -116,6 +121,10 @@ class Watcher:
         await self.until(lambda: len(self.connected) >= len(expected), limit_s=limit_s)
         assert self.connected == list(expected)
 
+    async def until_failing(self, *expected: tuple[str, str], limit_s: float = 5) -> None:
+        await self.until(lambda: len(self.failing) >= len(expected), limit_s=limit_s)
+        assert self.failing == list(expected)
+
     async def until_delivered(self, *expected: tuple[str, Posted], limit_s: float = 5) -> None:
         await self.until(lambda: len(self.delivered) >= len(expected), limit_s=limit_s)
         assert self.delivered == list(expected)
@@ -128,7 +137,8 @@ async def watch() -> AsyncIterator[Callable[..., Awaitable[Watcher]]]:
 
         async def start(bus: Bus, *names: str) -> Watcher:
             watcher = Watcher()
-            following = asyncio.create_task(bus.follow(names, watcher.deliver, watcher.connect))
+            told = (watcher.deliver, watcher.connect, watcher.fail)
+            following = asyncio.create_task(bus.follow(names, *told))
             stack.push_async_callback(bus.close)  # again, if the test has closed it
             stack.push_async_callback(_cancelled, following)
             await watcher.until(lambda: bool(watcher.connected))

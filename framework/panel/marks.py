@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from framework.canvas import MARGIN, Canvas, tier_of
+from framework.canvas import GAP, MARGIN, Canvas, tier_of
 from framework.colours import rgb
 from framework.fonts import TINY5, Line
 
 STRIP = 9
 """Rows at the bottom that say how old an expired page is; heroes stay above them."""
+SENTENCE = 100
+"""A panel as wide has room for one, on two lines."""
+_SIZES = {"S": (12, 5, 6, 7), "M": (24, 10, 6, 8), "L": (24, 15, 10, 15)}
+"""Of a notice: its icon, its headline, a line below, and from that to the next, in dots."""
 EXPIRED_SHARE = 0.4
 """How bright an expired page is. A quarter was unreadable."""
 
@@ -72,10 +76,26 @@ def _first_that_fits(spellings: Sequence[str], width: int) -> Line:
     return next((line for line in lines if line.width <= width), lines[-1])
 
 
-def no_data(width: int, height: int, icon: str | None, source: str) -> Image.Image:
-    """What stands in a page's place until all that it needs has come."""
-    notice = _Notice(icon or "nodata", "faint", "No data yet", "dim", [source], "faint")
-    return _drawn(width, height, notice)
+def no_data(
+    width: int, height: int, icon: str | None, source: str, failing: str = ""
+) -> Image.Image:
+    """What stands in a page's place until all that it needs has come.
+
+    ``failing``: why it does not, "api.example cannot be reached: No route to host"; what follows
+    the colon is left out if need be, and all of it where there is no room for a sentence.
+    """
+    picture = icon or "nodata"
+    if not failing:
+        return _drawn(
+            width, height, _Notice(picture, "faint", ["No data yet"], "dim", [source], "faint")
+        )
+    spellings = [failing, failing.partition(": ")[0]]
+    if width < SENTENCE:
+        spellings.append(source)
+    headlines = ["Source offline", "Offline"]
+    return _drawn(
+        width, height, _Notice(picture, "faint", headlines, "amber", spellings, "dim", wraps=True)
+    )
 
 
 def failed(width: int, height: int, title: str, problem: str) -> Image.Image:
@@ -85,32 +105,46 @@ def failed(width: int, height: int, title: str, problem: str) -> Image.Image:
     """
     kind = problem.partition(",")[0]
     spellings = [problem, kind, kind.removesuffix("Error")]
-    return _drawn(width, height, _Notice("warning", None, title, "text", spellings, "dim"))
+    return _drawn(width, height, _Notice("warning", None, [title], "text", spellings, "dim"))
 
 
 class _Notice(NamedTuple):
     icon: str
     icon_color: str | None
-    headline: str
+    headline: Sequence[str]
+    """The longest spelling first, as of the detail."""
     headline_color: str
     detail: Sequence[str]
-    """The longest spelling first."""
     detail_color: str
+    wraps: bool = False
+    """Whether the detail may have a second line, where there is room."""
 
 
 def _drawn(width: int, height: int, notice: _Notice) -> Image.Image:
     canvas = Canvas.blank(width, height)
     small = canvas.tier == "S"
-    sizes, gap = ((12, 5, 6), 2) if small else ((24, 10, 6), 4)
-    page = canvas.inset()
-    block = min(sum(sizes) + 2 * gap, page.height)
-    icon, headline, detail = page.rows(0.5, block, 0.5, gap=0)[1].rows(*sizes, gap=gap)
+    page, gap = canvas.inset(), GAP[canvas.tier]
+    *sizes, pitch = _SIZES[canvas.tier]
+    block = sum(sizes) + 2 * gap
+    if notice.wraps and block + pitch <= page.height:
+        sizes[-1] += pitch
+        block += pitch
+    middle = page.rows(0.5, min(block, page.height), 0.5, gap=0)[1]
+    icon, headline, detail = middle.rows(*sizes, gap=gap)
     icon.icon(notice.icon, notice.icon_color)
     headline.text(
-        notice.headline,
+        notice.headline[0],
         notice.headline_color,
         role="caption" if small else "title",
         align="center",
+        alt=notice.headline[1:],
     )
-    detail.text(notice.detail[0], notice.detail_color, align="center", alt=notice.detail[1:])
+    detail.text(
+        notice.detail[0],
+        notice.detail_color,
+        role="body" if notice.wraps else "auto",
+        align="center",
+        overflow="wrap" if notice.wraps else "ellipsis",
+        alt=notice.detail[1:],
+    )
     return canvas.image_of_page

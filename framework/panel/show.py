@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
+from framework import feed
 from framework.bus import Bus, Posted
 from framework.feed import Following
 from framework.page import Page
@@ -94,7 +95,9 @@ class Show:
             for number, sink in enumerate(self._sinks):
                 tasks.create_task(sink.run(self, partial(sink_started, number)))
             if followers:
-                tasks.create_task(self._bus.follow(followers, self._deliver, self._connection))
+                tasks.create_task(
+                    self._bus.follow(followers, self._deliver, self._connection, self._failing)
+                )
             tasks.create_task(self._play())
         raise AssertionError("its tasks run until they are cancelled")
 
@@ -140,6 +143,10 @@ class Show:
         self._look.set()
         return any(taken)
 
+    def _failing(self, name: str, why: str) -> None:
+        feed.fail(self._followings(), name, why)
+        self._look.set()
+
     def _connection(self, connected: bool) -> None:
         self._connected = connected
         self._look.set()
@@ -179,7 +186,8 @@ class Show:
     def _frame(self, now_s: float) -> Frame:
         stage = self._stages[self._player.index]
         frame = stage.frame(self._time, *self._size, now_s - self._player.since_s)
-        if self.address is None or self._vitals.has_data:
+        is_told_why = any(one.failing for one in stage.page.missing())
+        if self.address is None or self._vitals.has_data or is_told_why:
             return frame
         return replace(frame, image=marks.no_data(*self._size, stage.page.icon, self.address))
 
@@ -240,6 +248,7 @@ class Show:
                 valid=update.valid if update else None,
                 expires=update.expires if update else None,
                 dropped=one.dropped,
+                failing=one.failing,
             )
         return tuple(found.values())
 

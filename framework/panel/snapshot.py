@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from framework import feed
 from framework.bus import Bus, Posted
 from framework.errors import ConfigError
 from framework.page import Page
@@ -57,7 +58,9 @@ async def snapshot(
     for page in pages:
         page.on(bus.time, followings)
     names = sorted({one.name for one in followings})
-    following = asyncio.ensure_future(bus.follow(names, deliver, lambda _: None))
+    following = asyncio.ensure_future(
+        bus.follow(names, deliver, lambda _: None, partial(feed.fail, followings))
+    )
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -77,7 +80,13 @@ async def snapshot(
         with suppress(asyncio.CancelledError):
             await following
     await _in_folder(folder, partial(_write, pages, made, folder))
-    return {name: stage.status().problem or "no data" for name, stage in waiting.items()}
+    return {name: _why(stage) for name, stage in waiting.items()}
+
+
+def _why(stage: Stage) -> str:
+    """Why there is no good picture of it."""
+    reasons = [one.failing for one in stage.page.missing() if one.failing]
+    return stage.status().problem or ": ".join(["no data", *reasons[:1]])
 
 
 async def _in_folder(folder: Path, do: Callable[[], None]) -> None:

@@ -29,6 +29,8 @@ AGE_CHANGES_S = 30.0
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
 """A page that raised is drawn again after this long at most."""
+BUDGET_S = 1.0
+"""A drawing that takes longer is told of: meanwhile nothing else of the panel goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +66,26 @@ class Stage:
         self._strict = strict
         self._drawn: Drawn | None = None
         self._outage = Outage(page.log, "drawing")
+        self._slowness = Outage(page.log, "drawing in time")
         self._problem: str | None = None
+        self._slow: str | None = None
+        """That it overdraws its time, though what it draws is good."""
         self._retry_at_s = 0.0
 
     def status(self) -> PageStatus:
         """What the strip of pages says, without drawing."""
-        return PageStatus(self.page.name, self.page.label, self._state(), self._problem)
+        return PageStatus(
+            self.page.name, self.page.label, self._state(), self._problem or self._slow
+        )
 
     def frame(self, time: BusTime, width: int, height: int, elapsed_s: float) -> Frame:
         """The page as it is now, ``elapsed_s`` after it came on. Never raises."""
         page = self.page
         if missing := page.missing():
-            source = " ".join(one.name for one in missing)
-            return Frame(marks.no_data(width, height, page.icon, source), "no data", None)
+            failing = [one for one in missing if one.failing]
+            source = " ".join(one.name for one in failing or missing)
+            why = failing[0].failing if failing else ""
+            return Frame(marks.no_data(width, height, page.icon, source, why), "no data", None)
         drawn = self._draw(time, width, height, elapsed_s)
         if drawn is None:
             picture = marks.failed(width, height, page.label, self._problem or "")
@@ -105,6 +114,7 @@ class Stage:
         if self._problem is None and self._drawn and _still_right(self._drawn, of, elapsed_s):
             return self._drawn
         canvas = Canvas.blank(width, height, elapsed_s=elapsed_s, strict=self._strict)
+        began_s = time.monotonic_s()
         try:
             page.draw(canvas, now.astimezone(ZoneInfo(page.config.timezone)))
         except Exception as error:
@@ -114,11 +124,20 @@ class Stage:
             return None
         self._problem = None
         self._outage.recovered()
+        self._took(time.monotonic_s() - began_s)
         motion = canvas.motion
         self._drawn = Drawn(
             canvas.image_of_page, of, elapsed_s, motion.next_change_s, motion.ends_at_s
         )
         return self._drawn
+
+    def _took(self, seconds: float) -> None:
+        if seconds <= BUDGET_S:
+            self._slow = None
+            self._slowness.recovered()
+            return
+        self._slow = f"took {seconds:.1f} s to draw, in which the panel stands still"
+        self._slowness.failed(self._slow)
 
     def _failed(self, error: Exception, time: BusTime) -> None:
         what = type(error).__name__

@@ -38,6 +38,8 @@ class FeedStatus:
     expires: datetime | None = None
     dropped: int = 0
     """How many updates did not validate and were dropped."""
+    failing: str = ""
+    """Why its service gets nothing new, in its own words; empty: it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
-from framework.bus import REREAD_S, TIMEOUT_S, Follower, Outcome, Posted, Receipt
+from framework.bus import (
+    REREAD_S,
+    TIMEOUT_S,
+    Follower,
+    Held,
+    Outcome,
+    Posted,
+    Receipt,
+    ignored,
+)
 from framework.bustime import BusTime, from_us, to_us
 from framework.errors import BusUnavailable
 from framework.update import supersedes
@@ -22,7 +32,7 @@ class MemoryBus:
 
     def __init__(self, clock: BusTime) -> None:
         self.time = clock
-        self._held: dict[str, Posted] = {}
+        self._held: dict[str, Held] = {}
         self._followers: list[Follower] = []
         self._clock_us = to_us(clock.now()) - self._elapsed_us()
         self._away = False
@@ -34,32 +44,37 @@ class MemoryBus:
 
     async def publish(self, name: str, posted: Posted) -> Receipt:
         await self._reach(f"publish {name}")
-        held = self._held.get(name)
+        held = self._held.get(name, Held()).posted
         held_us = held.updated_us if held else None
         now_us = self._read_time()
         if Receipt.of(posted.updated_us, None, now_us).outcome is not Outcome.AHEAD and supersedes(
             posted.updated_us, held_us, from_us(now_us)
         ):
             self._announce(name, posted)
-            self._held[name] = posted
+            self._held[name] = Held(posted, failing="")
             held_us = posted.updated_us
         if self._lost_replies:
             self._lost_replies -= 1
             raise BusUnavailable(f"Cannot publish {name} on the bus in memory: no answer in time")
         return Receipt.of(posted.updated_us, held_us, now_us)
 
-    async def snapshot(self, name: str) -> Posted | None:
+    async def fail(self, name: str, why: str) -> None:
+        await self._reach(f"say why {name} fails")
+        self._held[name] = replace(self._held.get(name, Held()), failing=why)
+
+    async def snapshot(self, name: str) -> Held:
         await self._reach(f"read {name}")
         self._read_time()
-        return self._held.get(name)
+        return self._held.get(name, Held())
 
     async def follow(
         self,
         names: Iterable[str],
         deliver: Callable[[str, Posted], bool],
         connected: Callable[[bool], None],
+        failing: Callable[[str, str], None] = ignored,
     ) -> None:
-        follower = Follower(names, self.time, deliver, connected)
+        follower = Follower(names, self.time, deliver, connected, failing)
         self._followers.append(follower)
         never = asyncio.Event()
         try:
@@ -123,11 +138,11 @@ class MemoryBus:
         self._thawed.set()
         self._reconnect()
 
-    def dump(self) -> dict[str, Posted]:
+    def dump(self) -> dict[str, Held]:
         """What is held, to be restored later."""
         return dict(self._held)
 
-    def restore(self, dump: dict[str, Posted]) -> None:
+    def restore(self, dump: dict[str, Held]) -> None:
         """The server was started again from an older dump."""
         self._held = dict(dump)
         self._reconnect()
@@ -165,7 +180,7 @@ class MemoryBus:
         for message in messages:
             for follower in self._followers:
                 if message[0] in follower.names:
-                    follower.take(*message)
+                    follower.hear(*message)
 
     def _reconnect(self) -> None:
         if not self._away and self._thawed.is_set():
@@ -175,6 +190,5 @@ class MemoryBus:
     def _reread(self, follower: Follower) -> None:
         self._read_time()
         for name in follower.names:
-            if name in self._held:
-                follower.take(name, self._held[name])
+            follower.read(name, self._held.get(name, Held()))
         follower.tell(True)

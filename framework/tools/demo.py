@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -17,6 +19,7 @@ import typer
 
 from framework.bus import Bus, open_bus
 from framework.embedded import EmbeddedServer
+from framework.errors import BusUnavailable
 from framework.process import EXIT_FAILED, configure_logging, exit_status
 from framework.project import PageEntry, Project, ServiceEntry
 from framework.secrets.encryptor import Encryptor
@@ -27,13 +30,17 @@ from framework.tools.options import LogLevelOption, PortOption, SizeOption, pars
 if TYPE_CHECKING:
     from framework.panel.sinks import Sink
 
-SERVICES = (ServiceEntry(use="moon"),)
-PAGES = (PageEntry(use="moon"), PageEntry(use="clock"))
+SERVICES = tuple(ServiceEntry(use=each) for each in ("moon", "weather", "airquality", "system"))
+PAGES = tuple(PageEntry(use=each) for each in ("moon", "clock", "weather", "system", "feeds"))
 """What is shown when matrix.toml says nothing."""
 SEALED = "demo.sealed"
 """Where in the state folder the configuration lies, if matrix.toml names no secrets."""
 KEYRING = "demo.keyring"
 """What it is sealed with: the user's own keyring is made, and announced, by matrix encrypt."""
+LOOK_S = 0.5
+"""How often to look whether the server still runs."""
+MOST_ENDS, WITHIN_S = 3, 60.0
+"""A server that ended so often in that time would go on ending."""
 UNDECLARED = "unused.token"
 """What is in it for nobody, to show that nobody gets it."""
 
@@ -62,7 +69,8 @@ def demo(
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
     width, height = parse_size(size, (project.panel.width, project.panel.height))
-    with EmbeddedServer(project.make_state()) as url:
+    server = EmbeddedServer(project.make_state())
+    with server as url:
         kept = []
         if not SecretsSettings.of(project).sources:
             project = with_secrets(project, url)
@@ -77,6 +85,7 @@ def demo(
             try:
                 async with asyncio.TaskGroup() as tasks:
                     serving = [tasks.create_task(one.serve(bus)) for one in made.services]
+                    serving.append(tasks.create_task(_kept_running(server)))
                     if snapshot is None:
                         said = [*_kept(project, made), *kept]
                         await _live(made, said, bus, width, height, port, leds(bus.time))
@@ -89,6 +98,32 @@ def demo(
 
         status = exit_status(everything)
     sys.exit(status)
+
+
+async def _kept_running(server: EmbeddedServer) -> NoReturn:
+    """Whenever the server has ended, start a new one in its place, as long as that helps.
+
+    The services put back by themselves what it held.
+
+    :raises BusUnavailable: it ended too often.
+    """
+    ended_at_s: list[float] = []
+    while True:
+        await asyncio.sleep(LOOK_S)
+        how = server.ended
+        if how is None:
+            continue
+        now_s = time.monotonic()
+        ended_at_s = [at_s for at_s in ended_at_s if now_s - at_s < WITHIN_S] + [now_s]
+        by = f"status {how}" if how >= 0 else signal.Signals(-how).name
+        if len(ended_at_s) >= MOST_ENDS:
+            raise BusUnavailable(
+                f"The embedded server ended {MOST_ENDS} times within {WITHIN_S:.0f} s, now with "
+                f"{by}. Find out what ends it, or run matrix serve and matrix show on a Redis of "
+                "your own"
+            )
+        await asyncio.to_thread(server.restart)
+        typer.echo(f"The embedded server ended with {by}: a new one is in its place", err=True)
 
 
 def with_secrets(project: Project, redis_url: str) -> Project:

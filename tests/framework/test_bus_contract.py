@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from framework.bus import Bus, Outcome, Posted, Receipt, RedisBus
+from framework.bus import Bus, Held, Outcome, Posted, Receipt, RedisBus
 from framework.bustime import from_us, to_us
 from framework.errors import BusUnavailable
 from framework.testing.bus import MemoryBus
@@ -41,7 +41,7 @@ class MemoryWorld:
         return self._bus
 
     def put(self, name: str, updated_us: int, body: bytes) -> None:
-        self._bus.restore(self._bus.dump() | {name: Posted(updated_us, body)})
+        self._bus.restore(self._bus.dump() | {name: Held(Posted(updated_us, body))})
 
     def empty(self) -> None:
         self._bus.restore({})
@@ -95,7 +95,7 @@ async def now_us(bus: Bus) -> int:
 
 
 async def test_nothing_is_held_at_first(bus: Bus) -> None:
-    assert await bus.snapshot("tide") is None
+    assert await bus.snapshot("tide") == Held()
 
 
 async def test_reading_makes_the_time_known(bus: Bus) -> None:
@@ -117,8 +117,8 @@ async def test_what_is_published_is_held_byte_for_byte(bus: Bus, body: bytes) ->
     posted = Posted(await now_us(bus), body)
 
     assert await bus.publish("tide", posted) == Receipt(Outcome.ARRIVED, posted.updated_us)
-    assert await bus.snapshot("tide") == posted
-    assert await bus.snapshot("moon") is None
+    assert (await bus.snapshot("tide")).posted == posted
+    assert await bus.snapshot("moon") == Held()
 
 
 async def test_the_newer_replaces_the_older(bus: Bus) -> None:
@@ -126,7 +126,7 @@ async def test_the_newer_replaces_the_older(bus: Bus) -> None:
     await bus.publish("tide", post(us - 1))
 
     assert (await bus.publish("tide", post(us))).outcome is Outcome.ARRIVED
-    assert await bus.snapshot("tide") == post(us)
+    assert (await bus.snapshot("tide")).posted == post(us)
 
 
 async def test_the_older_never_replaces_the_newer(bus: Bus) -> None:
@@ -134,7 +134,7 @@ async def test_the_older_never_replaces_the_newer(bus: Bus) -> None:
     await bus.publish("tide", post(us))
 
     assert await bus.publish("tide", post(us - 1)) == Receipt(Outcome.SUPERSEDED, us)
-    assert await bus.snapshot("tide") == post(us)
+    assert (await bus.snapshot("tide")).posted == post(us)
 
 
 async def test_the_same_again_has_arrived(bus: Bus) -> None:
@@ -151,9 +151,9 @@ async def test_far_ahead_is_refused(bus: Bus) -> None:
     ahead = await bus.publish("tide", post(us + 70 * SECOND))
 
     assert ahead == Receipt(Outcome.AHEAD, us)
-    assert await bus.snapshot("tide") == post(us)
+    assert (await bus.snapshot("tide")).posted == post(us)
     assert await bus.publish("moon", post(us + 70 * SECOND)) == Receipt(Outcome.AHEAD, None)
-    assert await bus.snapshot("moon") is None
+    assert await bus.snapshot("moon") == Held()
 
 
 async def test_a_little_ahead_is_accepted(bus: Bus) -> None:
@@ -166,7 +166,7 @@ async def test_held_from_the_future_is_replaced_by_now(bus: Bus, world: World) -
     world.put("tide", us + 86_400 * SECOND, b"{}")
 
     assert (await bus.publish("tide", post(us))).outcome is Outcome.ARRIVED
-    assert await bus.snapshot("tide") == post(us)
+    assert (await bus.snapshot("tide")).posted == post(us)
 
 
 async def test_what_is_held_from_the_future_is_no_excuse(bus: Bus, world: World) -> None:
@@ -175,6 +175,34 @@ async def test_what_is_held_from_the_future_is_no_excuse(bus: Bus, world: World)
     world.put("tide", us, b"{}")
 
     assert await bus.publish("tide", post(us)) == Receipt(Outcome.AHEAD, us)
+
+
+async def test_why_there_is_nothing_is_held_though_there_never_was_anything(bus: Bus) -> None:
+    await bus.fail("tide", "Föhr cannot be reached")
+
+    assert await bus.snapshot("tide") == Held(None, "Föhr cannot be reached")
+    assert await bus.snapshot("moon") == Held()
+
+
+async def test_why_there_is_nothing_newer_is_held_beside_the_last(bus: Bus) -> None:
+    us = await now_us(bus)
+    await bus.publish("tide", post(us))
+    assert await bus.snapshot("tide") == Held(post(us), "")
+
+    await bus.fail("tide", "dry")
+    assert await bus.snapshot("tide") == Held(post(us), "dry")
+
+
+async def test_what_is_published_is_failing_no_more(bus: Bus) -> None:
+    us = await now_us(bus)
+    await bus.fail("tide", "dry")
+    await bus.publish("tide", post(us))
+    assert await bus.snapshot("tide") == Held(post(us), "")
+
+    await bus.fail("tide", "dry again")
+    assert (await bus.publish("tide", post(us - 1))).outcome is Outcome.SUPERSEDED
+    assert (await bus.publish("tide", post(us + 70 * SECOND))).outcome is Outcome.AHEAD
+    assert await bus.snapshot("tide") == Held(post(us), "dry again")
 
 
 async def test_a_follower_first_gets_what_is_held(bus: Bus, watch: Watch) -> None:
@@ -270,6 +298,36 @@ async def test_a_broken_connection_is_mended_in_silence(
     assert watcher.connected == [True]
 
 
+async def test_a_follower_is_told_why_and_when_that_is_over(
+    bus: Bus, world: World, watch: Watch
+) -> None:
+    await bus.fail("tide", "dry")
+    watcher = await watch(bus, "tide", "moon")
+    await watcher.until_failing(("tide", "dry"))
+
+    await bus.publish("tide", post(await now_us(bus)))
+    await watcher.until_failing(("tide", "dry"), ("tide", ""))
+
+    await bus.fail("moon", "no moon")
+    world.cut()  # and it is read again
+    await watcher.until_failing(("tide", "dry"), ("tide", ""), ("moon", "no moon"))
+
+
+async def test_a_server_that_came_back_empty_says_nothing_of_failures(
+    bus: Bus, world: World, watch: Watch
+) -> None:
+    us = await now_us(bus)
+    await bus.fail("tide", "dry")
+    watcher = await watch(bus, "tide", "moon")
+    world.empty()
+    await bus.publish("moon", post(us))
+    world.cut()
+    await bus.fail("moon", "no moon")
+    world.cut()
+
+    await watcher.until_failing(("tide", "dry"), ("moon", "no moon"))
+
+
 async def test_following_nothing_is_for_the_time(bus: Bus, watch: Watch) -> None:
     watcher = await watch(bus)
     assert watcher.connected == [True]
@@ -335,6 +393,16 @@ async def test_a_lost_message_is_found_after_a_broken_connection(
     assert seen(watcher) == [0]
 
 
+async def test_a_failure_is_found_by_the_next_reading(
+    memory: MemoryBus, clock: FakeClock, watcher: Watcher
+) -> None:
+    await memory.fail("tide", "dry")
+    assert watcher.failing == []
+
+    await clock.advance(timedelta(seconds=10))
+    assert watcher.failing == [("tide", "dry")]
+
+
 async def test_twice_delivered_is_once_taken(memory: MemoryBus, watcher: Watcher) -> None:
     memory.duplicate()
     await memory.publish("tide", post(US))
@@ -371,7 +439,7 @@ async def test_away_and_back(memory: MemoryBus, clock: FakeClock, watcher: Watch
 
     memory.come_back()
     assert watcher.connected == [True, False, True]
-    assert await memory.snapshot("tide") == post(US)
+    assert (await memory.snapshot("tide")).posted == post(US)
 
 
 async def test_back_empty(memory: MemoryBus, watcher: Watcher) -> None:
@@ -379,7 +447,7 @@ async def test_back_empty(memory: MemoryBus, watcher: Watcher) -> None:
     memory.go_away()
     memory.come_back(empty=True)
 
-    assert await memory.snapshot("tide") is None
+    assert await memory.snapshot("tide") == Held()
     assert seen(watcher) == [0]
 
 
@@ -405,7 +473,7 @@ async def test_an_old_dump(memory: MemoryBus, watcher: Watcher) -> None:
     await memory.publish("tide", post(US + 1))
     memory.restore(dump)
 
-    assert await memory.snapshot("tide") == post(US)
+    assert (await memory.snapshot("tide")).posted == post(US)
     assert seen(watcher) == [0, 1]
 
 

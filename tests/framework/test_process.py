@@ -174,7 +174,10 @@ def test_ctrl_c_after_the_work_leaves_in_silence() -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 130)
 
 
-def test_ctrl_c_before_there_is_a_loop_ends_a_command_in_order_and_in_silence() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_before_there_is_a_loop_a_command_ends_in_order_and_in_silence(
+    number: signal.Signals,
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND],
         stdout=subprocess.PIPE,
@@ -183,6 +186,6 @@ def test_ctrl_c_before_there_is_a_loop_ends_a_command_in_order_and_in_silence() 
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    assert (out, err, process.returncode) == ("down\n", "", 130)
+    assert (out, err, process.returncode) == ("down\n", "", 128 + number)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from framework.bus import Posted, Receipt
+from framework.bus import Held, Posted, Receipt
 from framework.bustime import to_us
 from framework.config import Config
 from framework.errors import DefinitionError, NotModified, Unavailable
@@ -80,7 +80,7 @@ def bus(clock: FakeClock) -> MemoryBus:
 
 
 async def held(bus: MemoryBus, name: str = "tide") -> Update[Tide] | None:
-    posted = await bus.snapshot(name)
+    posted = (await bus.snapshot(name)).posted
     return None if posted is None else Update[Tide].model_validate_json(posted.body)
 
 
@@ -104,7 +104,7 @@ async def test_it_fetches_at_once_and_then_on_its_period(bus: MemoryBus, clock: 
 
 async def test_what_travels(bus: MemoryBus, clock: FakeClock) -> None:
     async with serving(bus, TideServer(1.5)):
-        stored = await bus.snapshot("tide")
+        stored = (await bus.snapshot("tide")).posted
     assert stored is not None
     assert json.loads(stored.body) == {
         "type": "Tide",
@@ -168,6 +168,72 @@ async def test_failures_are_tried_again_and_said_once(
     assert len(said) == 2
     assert str(failure) in said[0]
     assert "works again after 3 failures" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (Unavailable("the gauge is dry"), "the gauge is dry"),
+        (Unavailable("hunter2/hunter2 is\n\x1b[31m no key"), "********** is [31m no key"),
+        (Unavailable("hunter2/hunter2 " + 200 * "x"), "********** " + 109 * "x"),
+        (Unavailable(" "), "no reason given"),
+        (ValueError("of height 3"), "TideServer raised ValueError"),
+        (NotModified(), "not modified"),
+    ],
+)
+async def test_who_follows_is_told_why_there_is_nothing(
+    bus: MemoryBus, clock: FakeClock, failure: Exception, said: str
+) -> None:
+    async with serving(bus, TideServer(failure, 1.0)):
+        assert await bus.snapshot("tide") == Held(None, said)
+        await clock.advance(10 * SECOND)
+        recovered = await bus.snapshot("tide")
+    assert recovered.posted is not None
+    assert recovered.failing == ""
+
+
+async def test_it_is_said_once_and_again_when_it_is_for_another_reason(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    said: list[str] = []
+    fail = bus.fail
+
+    async def noted(name: str, why: str) -> None:
+        said.append(why)
+        await fail(name, why)
+
+    bus.fail = noted  # type: ignore[method-assign]  # the same, and it remembers
+    dry, leaking = Unavailable("dry"), Unavailable("leaking")
+    service = TideServer(dry, dry, dry, leaking, 1.0, dry)
+    async with serving(bus, service):
+        await clock.advance(timedelta(minutes=30))
+    assert said == ["dry", "leaking", "dry"]
+
+
+@pytest.mark.parametrize("values", [0, 1])
+async def test_a_bus_that_was_away_or_came_back_empty_is_told_again_why(
+    bus: MemoryBus, clock: FakeClock, values: int
+) -> None:
+    service = TideServer(*[1.0] * values, Unavailable("dry", retry_after=timedelta(hours=9)))
+    async with serving(bus, service):
+        await clock.advance(9 * MINUTE)
+        for empty in (False, True):
+            bus.go_away()
+            await clock.advance(2 * MINUTE)
+            bus.come_back(empty=empty)
+            await clock.advance(21 * SECOND)
+            assert (await bus.snapshot("tide")).failing == "dry"
+
+
+async def test_one_that_fails_does_not_speak_for_another_that_publishes(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    dry = Unavailable("dry", retry_after=timedelta(hours=9))
+    async with serving(bus, TideServer(dry), TideServer(1.0)):
+        await clock.advance(MINUTE)
+        told = await bus.snapshot("tide")
+    assert told.posted is not None
+    assert told.failing == ""
 
 
 async def test_retry_after_is_heeded(bus: MemoryBus, clock: FakeClock) -> None:

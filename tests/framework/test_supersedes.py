@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from framework.bus import Bus, Outcome, Posted, RedisBus
+from framework.bus import Bus, Held, Outcome, Posted, RedisBus
 from framework.bustime import from_us, to_us
 from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock
@@ -78,7 +78,7 @@ def agrees(
 
     ahead = new > 60 * SECOND
     wins = not ahead and supersedes(new_us, held_us, from_us(now_us))
-    snapshot = run.run(bus.snapshot("tide"))
+    snapshot = run.run(bus.snapshot("tide")).posted
     if ahead:
         assert receipt.outcome is Outcome.AHEAD
     else:
@@ -115,4 +115,4 @@ def test_the_script_keeps_the_rule(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_bus_in_memory_keeps_the_rule(run: asyncio.Runner, new: int, held: int | None) -> None:
     bus = MemoryBus(FakeClock(from_us(NOW)))
-    agrees(run, bus, lambda us: bus.restore({"tide": Posted(us, b"held")}), new, held)
+    agrees(run, bus, lambda us: bus.restore({"tide": Held(Posted(us, b"held"))}), new, held)

@@ -17,7 +17,7 @@ from framework.feed import Feed, Following
 from framework.panel.snapshot import snapshot
 from framework.testing import Harness, MemoryBus, assert_golden
 from framework.testing.clock import FakeClock
-from pages.feeds import PART_S, FeedsPage, lines_of
+from pages.feeds import PART_S, FeedsPage, Line, in_columns, lines_of
 from pages.moon import MoonPage
 from pages.tile import TilePage
 from services.anyjson import JsonConfig, JsonServer
@@ -39,10 +39,12 @@ def following(
     freshness: Freshness | None = Freshness.FRESH,
     *,
     dropped: int = 0,
+    failing: str = "",
     model: type[Values] = Reading,
 ) -> Following:
     one = Following(name, Feed(model), logging.getLogger("test"))
     one.dropped = dropped
+    one.failing = failing
     if freshness is not None:
         updated = NOW - timedelta(minutes=AGES[freshness])
         one.update = Update(
@@ -64,7 +66,13 @@ MANY = [
     following("aqi", dropped=3),
     following("a-name-that-is-long-for-a-panel"),
 ]
-LISTS = {"few": FEW, "many": MANY, "none": []}
+FAILING = [
+    following("weather", None, failing="api.open-meteo.com cannot be reached: Unknown host"),
+    following("btc", Freshness.LATE, failing="api.example does not answer in time"),
+    following("tide", failing="TideServer raised ValueError"),
+    following("moon", model=Moon),
+]
+LISTS = {"few": FEW, "many": MANY, "none": [], "failing": FAILING}
 
 
 def drawn(
@@ -93,7 +101,10 @@ def test_it_looks_as_it_should(name: str, width: int, height: int) -> None:
 def test_it_fits_every_panel_and_keeps_off_the_last_row(
     size: tuple[int, int], count: int, elapsed_s: float
 ) -> None:
-    around = [following(f"feed{number}", dropped=number % 3) for number in range(count)]
+    around = [
+        following(f"feed{number}", dropped=number % 3, failing="words " * (number % 5))
+        for number in range(count)
+    ]
     box = drawn(around, *size, elapsed_s=elapsed_s).getbbox()
     assert box is not None
     assert box[3] <= size[1] - 1
@@ -124,6 +135,19 @@ def test_a_list_that_is_too_long_is_shown_in_parts_and_begins_again() -> None:
     assert drawn(FEW).tobytes() == drawn(FEW, elapsed_s=PART_S + 0.1).tobytes()
 
 
+@pytest.mark.parametrize("height", [1, 2, 3, 5])
+def test_a_reason_stands_below_its_title_or_nowhere(height: int) -> None:
+    columns = in_columns(lines_of(FAILING, NOW), height, reasons=True)
+    titles = [text.title for column in columns for text in column if isinstance(text, Line)]
+    assert titles == ["btc", "weather", "Moon", "tide"]
+    for column in columns:
+        assert len(column) <= height
+        for above, text in zip([None, *column], column, strict=False):
+            assert isinstance(text, Line) or (isinstance(above, Line) and above.failing == text)
+    reasons = [text for column in columns for text in column if isinstance(text, str)]
+    assert len(reasons) == (0 if height == 1 else 3)
+
+
 def test_each_freshness_has_a_sign_that_can_be_told_without_its_colour() -> None:
     signs = set()
     for freshness in (*Freshness, None):
@@ -135,10 +159,12 @@ def test_each_freshness_has_a_sign_that_can_be_told_without_its_colour() -> None
 async def test_it_is_told_in_a_snapshot_too(tmp_path: Path) -> None:
     page, moon = FeedsPage(config=Config()), MoonPage(config=Config())
     bus = MemoryBus(FakeClock(NOW))
-    await snapshot(
+    await bus.fail("moon", "behind a cloud")
+    why = await snapshot(
         [page, moon], bus, tmp_path, width=128, height=64, timeout_s=0.05, say=lambda _: None
     )
-    assert [one.name for one in page.around] == ["moon"]
+    assert [(one.name, one.failing) for one in page.around] == [("moon", "behind a cloud")]
+    assert why == {"moonpage": "no data: behind a cloud"}
 
 
 async def test_it_shows_what_the_pages_beside_it_follow() -> None:

@@ -96,6 +96,7 @@ def test_every_mark_fits_every_panel(size: tuple[int, int], words: str, share: f
     expired(image, words, words)
     assert image.size == size
     assert no_data(*size, None, words).size == size
+    assert no_data(*size, None, words, f"{words} {words}: {words}").size == size
     assert failed(*size, words, words).size == size
 
 
@@ -105,6 +106,13 @@ def test_a_problem_says_its_kind_when_there_is_no_room_for_more() -> None:
         for problem in ("UnicodeDecodeError, moon.py:41", "UnicodeDecode")
     )
     assert long.tobytes() == short.tobytes()
+
+
+@pytest.mark.parametrize(("width", "height"), [*SIZES, (64, 64), (256, 64), (192, 128)])
+def test_a_source_that_is_offline_looks_as_it_should(width: int, height: int) -> None:
+    why = "api.open-meteo.com cannot be reached: Name or service not known"
+    image = no_data(width, height, "moon", "moon", why)
+    assert_golden(image, GOLDEN / f"offline-{width}x{height}.png")
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

@@ -17,6 +17,7 @@ from framework.config import Config
 from framework.display import DisplayBase
 from framework.errors import ConfigError
 from framework.feed import Feed
+from framework.panel.marks import no_data
 from framework.panel.show import Show
 from framework.panel.sinks import Remote, Sink
 from framework.panel.status import Status
@@ -174,6 +175,17 @@ async def test_until_there_was_any_data_it_says_where_its_web_page_is(
         assert len(sink.frames) == 3
 
 
+async def test_why_there_is_no_data_matters_more_than_where_its_web_page_is(
+    bus: MemoryBus, sink: Noting
+) -> None:
+    await bus.fail("tide", "the gauge is dry")
+    async with showing(bus, sink, tide_page()) as show:
+        show.address = "192.168.1.7:8080"
+        show.wake()
+        await settle()
+    assert sink.frames[-1] == no_data(128, 64, None, "tide", "the gauge is dry")
+
+
 async def test_a_page_that_needs_no_data_is_something_to_show(bus: MemoryBus, sink: Noting) -> None:
     async with showing(bus, sink, tide_page(), plain()) as show:
         before = sink.frames[-1]
@@ -262,6 +274,17 @@ async def test_feeds_are_told_with_their_age(
         await clock.advance(60 * SECOND)
         (expired,) = sink.told[-1].feeds
         assert expired.freshness is Freshness.EXPIRED
+
+
+async def test_feeds_are_told_with_why_there_is_nothing_new(
+    bus: MemoryBus, sink: Noting, clock: FakeClock
+) -> None:
+    async with showing(bus, sink, tide_page(), plain()):
+        await bus.fail("tide", "the gauge is dry")
+        await clock.advance(10 * SECOND)
+        assert sink.told[-1].feeds[0].failing == "the gauge is dry"
+        await publish(bus, 1.0)
+        assert sink.told[-1].feeds[0].failing == ""
 
 
 @pytest.mark.parametrize("fault", ["drop", "duplicate", "reorder", "cut", "away", "frozen"])

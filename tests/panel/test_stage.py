@@ -13,7 +13,8 @@ from framework.bustime import to_us
 from framework.canvas import Canvas
 from framework.config import Config
 from framework.display import DisplayBase
-from framework.feed import Feed
+from framework.feed import Feed, fail
+from framework.panel.marks import no_data
 from framework.panel.stage import Frame, Stage
 from framework.testing.clock import FakeClock
 from framework.update import Freshness, Update, Values
@@ -80,6 +81,18 @@ async def test_without_data_it_says_so_and_is_not_drawn(clock: FakeClock) -> Non
     assert frame.state == "no data"
     assert frame.image.size == (128, 64)
     assert page.drawn == []
+
+
+async def test_without_data_it_says_why_if_it_was_told(clock: FakeClock) -> None:
+    page = TidePage()
+    show = look(page, clock)
+    waiting = show(9).image
+    fail(page.following.values(), "wind", "no wind")  # which it does not need
+    assert show(9).image == waiting
+    fail(page.following.values(), "tide", "the gauge is dry")
+    assert show(9).image == no_data(128, 64, None, "tide", "the gauge is dry")
+    take(page, Tide(height_m=1))
+    assert show(9).state == "fresh"
 
 
 async def test_it_is_drawn_once_for_each_change(clock: FakeClock) -> None:

@@ -137,7 +137,7 @@ class Panel:
                     self.began + self.valid_for,
                     self.began + self.valid_for * 2,
                 ),
-                FeedStatus("tide", "Tide", None),
+                FeedStatus("tide", "Tide", None, failing="the gauge is dry"),
             ),
             remark="Berlin, from your time zone",
         )
@@ -248,7 +248,7 @@ async def test_all_is_on_the_first_screen(page: Page, panel: Panel) -> None:
     for title in TITLES:
         await expect(page.locator("#pages").get_by_text(title)).to_be_in_viewport(ratio=1)
     await expect(page.locator("#feeds li").first).to_have_text(re.compile(r"^●Moon 3\d s$"))
-    await expect(page.locator("#feeds li").last).to_have_text("○Tide nothing yet")
+    await expect(page.locator("#feeds li").last).to_have_text("○Tide nothing yet: the gauge is dry")
     await expect(page.locator("#remark")).to_have_text("Berlin, from your time zone")
     for part in ("#panel", "#sentence", "#controls", "#feeds", "#sizes", "#remark"):
         await expect(page.locator(part)).to_be_in_viewport(ratio=1)

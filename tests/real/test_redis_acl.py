@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import framework.bus
-from framework.bus import Outcome, Posted, RedisBus
+from framework.bus import Held, Outcome, Posted, RedisBus
 from framework.bustime import from_us, to_us
 from framework.errors import BusUnavailable
 
@@ -64,10 +64,11 @@ async def test_a_service(acl_server: Server) -> None:
     async with user(acl_server, SERVICE) as bus:
         assert (await bus.publish("tide", post(0))).outcome is Outcome.ARRIVED
         assert (await bus.publish("tide", post(1))).outcome is Outcome.ARRIVED
-        assert await bus.snapshot("tide") == post(1)
+        await bus.fail("tide", "dry")
+        assert await bus.snapshot("tide") == Held(post(1), "dry")
         assert denied(acl_server) == []
 
-        for call in (bus.publish("moon", post(0)), bus.snapshot("moon")):
+        for call in (bus.publish("moon", post(0)), bus.snapshot("moon"), bus.fail("moon", "dry")):
             with pytest.raises(BusUnavailable, match="its ACL does not allow that"):
                 await call
 
@@ -75,16 +76,19 @@ async def test_a_service(acl_server: Server) -> None:
 async def test_a_display(acl_server: Server, watch: Watch) -> None:
     async with user(acl_server, SERVICE) as service:
         await service.publish("tide", post(0))
+        await service.fail("tide", "dry")
     async with user(acl_server, DISPLAY) as bus:
         watcher = await watch(bus, "tide", "moon")
+        await watcher.until_failing(("tide", "dry"))
         await watcher.until_delivered(("tide", post(0)))
         acl_server.command("PUBLISH", "matrix:{moon}", post(1).body)
         await watcher.until_delivered(("tide", post(0)), ("moon", post(1)))
         assert denied(acl_server) == []
 
-        with pytest.raises(BusUnavailable, match="its ACL does not allow that"):
-            await bus.publish("tide", post(2))
-        assert await bus.snapshot("tide") == post(0)
+        for call in (bus.publish("tide", post(2)), bus.fail("tide", "no")):
+            with pytest.raises(BusUnavailable, match="its ACL does not allow that"):
+                await call
+        assert await bus.snapshot("tide") == Held(post(0), "dry")
 
 
 async def test_another_database_needs_select(acl_server: Server) -> None:
@@ -105,7 +109,7 @@ async def test_a_service_needs_every_right(acl_server: Server, right: str) -> No
         with pytest.raises(BusUnavailable, match="its ACL does not allow that"):
             await bus.publish("tide", post(1))
     async with user(acl_server, SERVICE) as bus:
-        assert await bus.snapshot("tide") == post(0)
+        assert (await bus.snapshot("tide")).posted == post(0)
 
 
 @pytest.mark.parametrize("right", DISPLAY.split())

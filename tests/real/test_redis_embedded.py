@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -62,10 +63,17 @@ def processes(state: Path) -> list[psutil.Process]:
     return [process for process in everything if process.info["cwd"] == str(state)]
 
 
+def kill(state: Path) -> None:
+    """The server, and nothing else."""
+    for process in processes(state):
+        if "-server" in process.name():
+            process.kill()
+
+
 async def test_it_is_a_bus(server: EmbeddedServer) -> None:
     bus = open_bus(server.start())
     assert (await bus.publish("tide", Posted(1, b"{}"))).outcome is Outcome.ARRIVED
-    assert await bus.snapshot("tide") == Posted(1, b"{}")
+    assert (await bus.snapshot("tide")).posted == Posted(1, b"{}")
     await bus.close()
 
 
@@ -138,6 +146,33 @@ def test_of_many_at_once_one_wins(state: Path) -> None:
     for server in servers:
         server.stop()
     assert (len(started), len(refused)) == (1, 7)
+
+
+def test_it_is_started_again_where_it_was(server: EmbeddedServer, state: Path) -> None:
+    url = server.start()
+    assert server.ended is None
+    kill(state)
+    assert until(lambda: server.ended == -signal.SIGKILL)
+    assert not answers(url)
+
+    server.restart()
+    assert answers(url)
+    assert server.ended is None
+    assert (state / "bus").read_text() == f"{url}\n"
+    server.stop()
+    assert list(state.iterdir()) == []
+    assert until(lambda: not processes(state))
+
+
+def test_a_stranger_in_its_place_is_told_no_password(server: EmbeddedServer, state: Path) -> None:
+    port = urlsplit(server.start()).port
+    kill(state)
+    assert until(lambda: server.ended is not None)
+    with socket.create_server(("127.0.0.1", port or 0)) as stranger:
+        stranger.setblocking(False)
+        server.stop()
+        with pytest.raises(BlockingIOError):  # nobody has connected
+            stranger.accept()
 
 
 OWNER = """

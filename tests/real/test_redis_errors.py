@@ -23,7 +23,8 @@ HIDDEN = "hunter2"
 async def sentence(url: str, **limits: float) -> str:
     """What publishing says, and reading too; and that neither carries more than it says."""
     bus = RedisBus(url, **limits)
-    for call in (bus.publish("tide", Posted(0, b"{}")), bus.snapshot("tide")):
+    calls = (bus.publish("tide", Posted(0, b"{}")), bus.fail("tide", "dry"), bus.snapshot("tide"))
+    for call in calls:
         with pytest.raises(BusUnavailable) as caught:
             await call
         assert caught.value.__context__ is None

@@ -120,7 +120,7 @@ async def buses(url: str, count: int = 1) -> AsyncIterator[list[RedisBus]]:
 
 
 async def stored(bus: RedisBus) -> Update[Tide] | None:
-    posted = await bus.snapshot("tide")
+    posted = (await bus.snapshot("tide")).posted
     return None if posted is None else Update[Tide].model_validate_json(posted.body)
 
 

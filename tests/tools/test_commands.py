@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,10 +15,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from PIL import Image
+
+from framework.panel.marks import no_data
+from pages.tile import TilePage
 
 MATRIX = [str(Path(sys.executable).with_name("matrix"))]
 TIDE = """
@@ -115,8 +122,13 @@ class Started:
         return out, err, self.process.returncode
 
 
+OFFLINE = "[[service]]\nuse = 'moon'\n[[page]]\nuse = 'moon'\n[[page]]\nuse = 'clock'\n"
+"""What needs no network."""
+
+
 @pytest.fixture
 def demo(folder: Path) -> Iterator[Started]:
+    (folder / "matrix.toml").write_text(OFFLINE)
     started = Started(folder, *MATRIX, "demo", "--log-level", "info")
     yield started
     started.process.kill()
@@ -164,6 +176,18 @@ def test_the_demo_starts_says_where_it_is_and_leaves_nothing(
     assert "lock" not in left
 
 
+def test_without_a_file_the_demo_shows_what_there_is(folder: Path) -> None:
+    demo = Started(folder, *MATRIX, "demo")
+    try:
+        lines = [line.strip() for line in demo.until("Ctrl-C").splitlines()]
+    finally:
+        demo.stop(signal.SIGTERM)
+    assert lines[1:3] == [
+        "services   moon, weather, airquality, system",
+        "pages      moonpage, clock, weatherpage, systempage, feedspage",
+    ]
+
+
 def test_the_demo_says_which_fields_each_kept(demo: Started, folder: Path) -> None:
     said = demo.until("Ctrl-C")
     assert [line.strip() for line in said.splitlines()][3:8] == [
@@ -178,6 +202,7 @@ def test_the_demo_says_which_fields_each_kept(demo: Started, folder: Path) -> No
 
 
 def test_the_demo_takes_ones_own_secrets_and_no_old_key_stops_it(folder: Path) -> None:
+    (folder / "matrix.toml").write_text(OFFLINE)
     for _ in range(2):
         assert matrix(folder, "demo", "--snapshot", "out").returncode == 0
         (folder / ".matrix" / "demo.keyring").unlink()
@@ -223,6 +248,93 @@ def test_killed_it_leaves_no_server_and_the_next_one_starts(demo: Started, folde
         again.stop(signal.SIGTERM)
 
 
+def kill_server(folder: Path) -> None:
+    (server,) = servers_of(folder)
+    server.kill()
+    server.wait(5)
+
+
+def until_replaced(demo: Started) -> None:
+    assert demo.process.stderr is not None
+    said = "The embedded server ended with SIGKILL: a new one is in its place\n"
+    while (line := demo.process.stderr.readline()) != said:
+        assert line, "it ended"
+
+
+def feeds(address: str) -> dict[str, dict[str, Any]]:
+    """What the panel says of each of its feeds, by name."""
+    with urllib.request.urlopen(f"{address}status.json", timeout=5) as page:  # noqa: S310  # our own, on loopback
+        return {one["name"]: one for one in json.load(page)["feeds"]}
+
+
+def test_when_its_server_dies_the_demo_goes_on_with_a_new_one(folder: Path) -> None:
+    (folder / "matrix.toml").write_text(
+        "[[service]]\nuse = 'tide:TideServer'\n[[page]]\nuse = 'tide:TidePage'\n"
+    )
+    demo = Started(folder, *MATRIX, "demo")
+    try:
+        address = re.search(r"http://127\.0\.0\.1:\d+/", demo.until("Ctrl-C"))
+        assert address is not None
+        url = (folder / ".matrix" / "bus").read_text().strip()
+        assert holds(url, "tide")
+        kill_server(folder)
+        until_replaced(demo)
+        before = feeds(address[0])["tide"]["since"]
+        limit_s = time.monotonic() + 20
+        while (tide := feeds(address[0])["tide"])["since"] == before:
+            assert time.monotonic() < limit_s, "nothing new has come"
+            time.sleep(0.1)
+        assert tide["freshness"] == "fresh"
+        assert len(servers_of(folder)) == 1
+        assert holds(url, "tide")
+        assert (folder / ".matrix" / "bus").read_text().strip() == url
+    finally:
+        _, err, status = demo.stop(signal.SIGTERM)
+    assert status == 0
+    assert "embedded server" not in err  # that was said once
+    assert "Traceback" not in err
+    until_gone(folder)
+
+
+def test_a_server_that_goes_on_dying_ends_the_demo_with_a_sentence(
+    demo: Started, folder: Path
+) -> None:
+    demo.until("Ctrl-C")
+    for _ in range(2):
+        kill_server(folder)
+        until_replaced(demo)
+    kill_server(folder)
+    _, err = demo.process.communicate(timeout=20)
+    assert demo.process.returncode == 1
+    assert err.splitlines()[-1].startswith("The embedded server ended 3 times within 60 s, now ")
+    assert "Traceback" not in err
+    until_gone(folder)
+
+
+def test_a_source_that_cannot_be_reached_is_offline_and_not_waited_for(folder: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and nobody listens
+        (folder / "matrix.toml").write_text(
+            "[config.json]\n"
+            f"url = 'http://127.0.0.1:{closed.getsockname()[1]}/?key=hunter2'\n"
+            "[[service]]\nuse = 'json'\n[[page]]\nuse = 'tile'\n"
+        )
+        demo = Started(folder, *MATRIX, "demo", "--size", "64x32")
+        try:
+            address = re.search(r"http://127\.0\.0\.1:\d+/", demo.until("Ctrl-C"))
+            assert address is not None
+            limit_s = time.monotonic() + 30
+            while not (failing := feeds(address[0])["json"]["failing"]):
+                assert time.monotonic() < limit_s, "it does not say why there is nothing"
+                time.sleep(0.1)
+            with urllib.request.urlopen(f"{address[0]}now.png?look=raw", timeout=5) as now:  # noqa: S310  # our own, on loopback
+                shown = Image.open(io.BytesIO(now.read())).convert("RGB")
+        finally:
+            demo.stop(signal.SIGTERM)
+    assert failing == "127.0.0.1 cannot be reached: Connection refused"
+    assert shown.tobytes() == no_data(64, 32, TilePage.icon, "json", failing).tobytes()
+
+
 def test_a_second_demo_in_the_same_folder_is_refused(demo: Started, folder: Path) -> None:
     demo.until("Ctrl-C")
     second = matrix(folder, "demo")
@@ -257,6 +369,7 @@ def holds(url: str, name: str) -> bool:
 
 
 def test_a_snapshot_is_one_picture_a_page_and_a_sheet(folder: Path) -> None:
+    (folder / "matrix.toml").write_text(OFFLINE)
     done = matrix(folder, "demo", "--snapshot", "out")
     assert (done.returncode, done.stderr) == (0, "")
     names = sorted(path.name for path in (folder / "out").iterdir())

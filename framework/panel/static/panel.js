@@ -166,15 +166,16 @@ const feedItem = () => listItem("div");
 // As fresh as the server said, or less: it may have been a while, or the connection is lost.
 function describeFeed(item, feed) {
   const dropped = feed.dropped ? `, ${feed.dropped} not valid` : "";
+  const troubles = dropped + (feed.failing ? `: ${feed.failing}` : "");
   if (feed.freshness === null) {
-    words(item.firstChild, "no data", feed.title, `nothing yet${dropped}`);
+    words(item.firstChild, "no data", feed.title, `nothing yet${troubles}`);
     return;
   }
   const time = now();
   const passed = [ms(feed.valid), ms(feed.expires)].filter((limit) => limit !== null && limit <= time);
   const state = FRESHNESS[Math.max(FRESHNESS.indexOf(feed.freshness), passed.length)];
   const age = seconds(Math.max(Math.floor((time - ms(feed.since)) / 1000), 0));
-  words(item.firstChild, state, feed.title, age + (state === "fresh" ? "" : `, ${state}`) + dropped);
+  words(item.firstChild, state, feed.title, age + (state === "fresh" ? "" : `, ${state}`) + troubles);
 }
 
 function notice() {

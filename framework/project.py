@@ -286,10 +286,12 @@ def in_words(
     error: ValidationError,
     names: Callable[[Location], Iterable[str]],
     within: Location = (),
+    words: Mapping[str, str] = {},
 ) -> list[str]:
     """A line for each problem of what stands ``within`` the file. No value is shown.
 
-    ``names``: what may stand in the table that the last part of a location is in.
+    ``names``: what may stand in the table that the last part of a location is in. ``words``: for
+    kinds of problems that other files do not have.
     """
     lines = []
     for each in error.errors(include_url=False, include_input=False):
@@ -303,7 +305,7 @@ def in_words(
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             lines.append(f"{path}: nothing is called {at(loc)}; {hint}")
         else:
-            what = _WORDS.get(kind, "is not valid")
+            what = {**_WORDS, **words}.get(kind, "is not valid")
             what = what.format_map({"name": at(loc), **each.get("ctx", {})})
             lines.append(f"{path}: {at(loc)} {what}")
     return list(dict.fromkeys(lines))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,14 +15,19 @@ import pytest
 import yaml
 
 from framework.project import Project
+from framework.secrets.access import Access
 from framework.secrets.settings import SecretsSettings
-from tests.readme import KUBERNETES, ROOT
+from framework.secrets.vault.policies import Role, roles_of
+from framework.testing.golden import UPDATE
+from tests.readme import KUBERNETES, MODULES, ROOT, SEALED_FIELDS
 
 DEPLOY = ROOT / "deploy"
 README = (DEPLOY / "README.md").read_text()
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 TABLES = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-COMMANDS = re.findall(r"^matrix [^|\n]*", README, re.MULTILINE)
+COMMANDS = re.findall(r"^(?:[A-Z_]+=\S+ )?(matrix [^|\n]*)", README, re.MULTILINE)
+MATRIX = Path(sys.executable).with_name("matrix")
+VAULT = DEPLOY / "vault"
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -33,15 +40,51 @@ def test_what_its_readme_adds_to_matrix_toml_is_taken(table: str, tmp_path: Path
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_options_that_its_readme_gives_are_there(command: str) -> None:
     name, *options = re.findall(r"^matrix (?:vault )?[a-z]+|--[a-z-]+", command)
-    matrix = [Path(sys.executable).with_name("matrix"), *name.split()[1:], "--help"]
-    done = subprocess.run(matrix, capture_output=True, text=True, check=True)
+    words = [MATRIX, *name.split()[1:], "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert set(options) <= set(re.findall(r"--[a-z-]+", done.stdout))
 
 
 def test_its_readme_has_every_file() -> None:
-    named = set(re.findall(r"^\| `([^`]+)` \|", README, re.MULTILINE))
-    files = {str(each.relative_to(DEPLOY)) for each in DEPLOY.glob("kubernetes/*")}
-    assert files | {"Containerfile"} == {each for each in named if not each.startswith("matrix-")}
+    rows = re.findall(r"^\| (`.*`) \|", README, re.MULTILINE)
+    named = {name for row in rows for name in re.findall("`([^`]+)`", row)}
+    paths = (*DEPLOY.glob("kubernetes/*"), *VAULT.iterdir(), DEPLOY / "Containerfile")
+    files = {str(each.relative_to(DEPLOY)) for each in paths}
+    assert files == {each for each in named if not each.startswith("matrix-")}
+
+
+@pytest.fixture(params=["document", "fields"])
+def layout(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def roles(layout: str, tmp_path: Path) -> list[Role]:
+    """Those that ``matrix vault bootstrap`` makes for the README's example."""
+    for name, text in MODULES.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "matrix.toml").write_text(SEALED_FIELDS if layout == "fields" else KUBERNETES)
+    subprocess.run([MATRIX, "access"], cwd=tmp_path, capture_output=True, check=True)
+    return roles_of(Access.read(tmp_path / "access.json").namespaces)
+
+
+def test_what_is_there_to_review_is_what_bootstrap_writes(layout: str, roles: list[Role]) -> None:
+    """With MATRIX_UPDATE_GOLDEN=1 it is written instead."""
+    settings = {each: json.dumps(each.settings, indent=2) + "\n" for each in roles}
+    made = {VAULT / layout / f"{each.name}.hcl": each.policy for each in roles}
+    made |= {VAULT / "roles" / f"{each.name}.json": settings[each] for each in roles}
+    if os.environ.get(UPDATE) == "1":
+        for path, text in made.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    there = (*(VAULT / layout).iterdir(), *(VAULT / "roles").iterdir())
+    assert {path: path.read_text() for path in there} == made
+
+
+def test_the_service_asks_for_a_role_that_there_is(roles: list[Role]) -> None:
+    (role,) = re.findall(r"value: (matrix_\w+)", (DEPLOY / "kubernetes" / "tide.yaml").read_text())
+    assert role in {each.name for each in roles}
 
 
 def test_the_image_is_built_of_all_that_the_wheel_needs(tmp_path: Path) -> None:

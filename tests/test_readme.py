@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.readme import KUBERNETES, MODULES, PROJECT, SEAL, SECRETS
+from framework.display import DisplayBase
+from framework.server import ServerBase
+from framework.targets import PAGES, SERVICES, available, resolve
+from tests import readme
+from tests.readme import MODULES, PROJECT, SEAL, SEALED_FIELDS, SECRETS, TILE
+from tests.secrets.httpserver import Answer, Request, Standin
 
 
 @pytest.fixture
@@ -17,6 +24,11 @@ def pasted(tmp_path: Path) -> Path:
     for name, block in MODULES.items():
         (tmp_path / name).write_text(block)
     return tmp_path
+
+
+class Prices(Standin):
+    def _answer(self, request: Request) -> Answer:
+        return Answer(200, {"bitcoin": {"usd": 67012}})
 
 
 def run(
@@ -36,10 +48,10 @@ def run(
     )
 
 
-def test_the_test_passes(pasted: Path) -> None:
-    done = run(pasted, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_tide.py")
+def test_the_tests_pass(pasted: Path) -> None:
+    done = run(pasted, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_the_file_runs_service_and_page(pasted: Path) -> None:
@@ -49,6 +61,34 @@ def test_the_file_runs_service_and_page(pasted: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     made = {path.name for path in (pasted / "out").iterdir()}
     assert made == {"moonpage.png", "tidepage.png", "contact-sheet.png"}
+
+
+def test_a_tile_needs_no_python(pasted: Path) -> None:
+    matrix = str(Path(sys.executable).with_name("matrix"))
+    with Prices(None) as web:
+        (pasted / "matrix.toml").write_text(TILE.replace("https://prices.example", web.address))
+        done = run(pasted, matrix, "demo", "--snapshot", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [each.path for each in web.requests] == ["/v1"]
+    assert (pasted / "out" / "tilepage.png").exists()
+
+
+def test_the_table_has_every_page_with_what_it_shows_and_who_publishes_that() -> None:
+    page: type[Any] = DisplayBase
+    service: type[Any] = ServerBase
+    publishers = {
+        resolve(each.name, SERVICES, service).values.__name__: each.name
+        for each in available(SERVICES)
+    }
+    found = {}
+    for each in available(PAGES):
+        models = [feed.model.__name__ for feed in resolve(each.name, PAGES, page).feeds.values()]
+        found[each.name] = (set(models), {publishers[model] for model in models})
+    named = re.compile("`(\\w+)`")
+    assert found == {
+        name: (set(named.findall(shown)), set(named.findall(by)))
+        for name, shown, by in readme.PAGES
+    }
 
 
 def test_a_secret_is_kept(pasted: Path) -> None:
@@ -67,8 +107,7 @@ def test_a_secret_is_kept(pasted: Path) -> None:
 
 
 def test_what_holds_on_kubernetes_is_written_down(pasted: Path) -> None:
-    fields = 'layout = "fields"\n[secrets.vault]'
-    (pasted / "matrix.toml").write_text(PROJECT + KUBERNETES.replace("[secrets.vault]", fields))
+    (pasted / "matrix.toml").write_text(SEALED_FIELDS)
     matrix = str(Path(sys.executable).with_name("matrix"))
     done = run(pasted, matrix, "access")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -84,7 +123,14 @@ def test_what_is_pasted_is_strictly_typed_and_formatted(pasted: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "at_most"), [("tide.py", 15), ("tide_page.py", 15), ("test_tide.py", 10)]
+    ("name", "at_most"),
+    [
+        ("tide.py", 15),
+        ("buoy.py", 10),
+        ("tide_page.py", 15),
+        ("test_tide.py", 10),
+        ("test_buoy.py", 10),
+    ],
 )
 def test_the_examples_stay_short(name: str, at_most: int) -> None:
     imports = ("from ", "import ")

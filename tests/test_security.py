@@ -15,7 +15,8 @@ def test_the_tests_that_it_names_exist() -> None:
     assert named
     for path, name in named:
         tree = ast.parse((ROOT / path).read_text())
-        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, path
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        assert name in {node.name for node in tree.body if isinstance(node, functions)}, path
 
 
 def test_every_claim_names_one() -> None:

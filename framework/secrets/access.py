@@ -11,18 +11,28 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from framework.errors import ConfigError
 from framework.project import Location, Table, in_words
 from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.prune import Tree
 
+T = TypeVar("T")
+
 FILE = "access.json"
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+
+def _some(items: tuple[T, ...]) -> tuple[T, ...]:
+    # min_length counts what is valid, and so takes a list for empty whose one item is wrong.
+    if not items:
+        raise PydanticCustomError("empty", "must not be empty")
+    return items
 
 
 def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -35,7 +45,7 @@ Subdomain = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?$")]
 Mount = Annotated[str, Field(pattern=r"^[-A-Za-z0-9_.]+(/[-A-Za-z0-9_.]+)*$")]
 DataKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
-DataKeys = Annotated[tuple[DataKey, ...], Field(min_length=1), AfterValidator(_sorted)]
+DataKeys = Annotated[tuple[DataKey, ...], AfterValidator(_some), AfterValidator(_sorted)]
 Instance = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")]
 Instances = Annotated[tuple[Instance, ...], AfterValidator(_sorted)]
 
@@ -59,7 +69,7 @@ def joined(secrets: Iterable[Secret]) -> tuple[Secret, ...]:
     )
 
 
-Secrets = Annotated[tuple[Secret, ...], Field(min_length=1), AfterValidator(joined)]
+Secrets = Annotated[tuple[Secret, ...], AfterValidator(_some), AfterValidator(joined)]
 
 
 class Workload(Table):
@@ -110,7 +120,7 @@ class Access(Table):
     """The file."""
 
     format: Literal[1] = 1
-    namespaces: Annotated[tuple[Namespace, ...], Field(min_length=1), AfterValidator(_titled)]
+    namespaces: Annotated[tuple[Namespace, ...], AfterValidator(_some), AfterValidator(_titled)]
 
     def text(self) -> str:
         """The same for the same, and a line for each name: made to be compared."""
@@ -141,9 +151,10 @@ class Access(Table):
             if any(not each["loc"] for each in error.errors(include_url=False)):
                 problems = [f"{path} is no JSON object"]
             else:
-                problems = in_words(path, error, _names)
+                problems = in_words(path, error, _names, words=_WORDS)
         else:
-            problems = [f"{path}: {line}" for line in _contradictions(access)]
+            found = (*_left_out(access, json.loads(text)), *_contradictions(access))
+            problems = [f"{path}: {line}" for line in found]
         if problems:
             problems[-1] += ". Have it made anew: matrix access"
             raise ConfigError("\n".join(problems))
@@ -212,6 +223,19 @@ def _one(group: Sequence[tuple[str, Namespace]]) -> Namespace:
     return parts[0].model_copy(update=changed)
 
 
+def _left_out(access: Access, written: Mapping[str, Any]) -> Iterator[str]:
+    """What stands in the file and not in what was read of it, or the other way round."""
+    if "format" not in access.model_fields_set:
+        yield "format is missing"
+    for home in written["namespaces"]:
+        reads = {f"what {each['name']} reads": each["reads"] for each in home["workloads"]}
+        for where, secrets in ({"the inventory": home["inventory"]} | reads).items():
+            names = [(each["secret"], each["layout"]) for each in secrets]
+            for secret, layout in sorted({each for each in names if names.count(each) > 1}):
+                title = f"{home['cluster']}/{home['namespace']}"
+                yield f"{secret}, layout {layout}, is twice in {where} of {title}"
+
+
 def _contradictions(access: Access) -> Iterator[str]:
     titles = [each.title for each in access.namespaces]
     for title in sorted({each for each in titles if titles.count(each) > 1}):
@@ -225,6 +249,12 @@ def _contradictions(access: Access) -> Iterator[str]:
                 yield f"{workload.name} reads what the inventory of {namespace.title} does not have"
 
 
+_WORDS = {
+    "empty": "must not be empty",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "tuple_type": "must be a list",
+}
 _TABLES: Mapping[int | str, type[Table]] = {
     "namespaces": Namespace,
     "workloads": Workload,

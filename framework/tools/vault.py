@@ -127,8 +127,8 @@ def bootstrap(
             if dry_run or not refusal:
                 _make(plan.changes, None if dry_run else vault)
             cautions = [each.caution for each in plan.changes if dry_run and each.caution]
-            for note in plan.notes:
-                typer.echo(f"note: {note}", err=True)
+            if plan.others:
+                typer.echo(f"note: {source} does not have {', '.join(plan.others)}", err=True)
             for warning in (*cautions, *plan.warnings):
                 typer.echo(f"warning: {warning}", err=True)
         finally:

@@ -122,9 +122,15 @@ class Cluster:
 
     def command(self, namespace: str, deployment: str, *words: str) -> list[str]:
         """What to start for its container, or for other words in its place."""
+        return self.kubelet.command(namespace, self._pod(namespace, deployment), *words)
+
+    def passes(self, namespace: str, deployment: str, probe: str) -> bool:
+        """Whether its container, which runs, does."""
+        return self.kubelet.passes(self._pod(namespace, deployment), probe)
+
+    def _pod(self, namespace: str, deployment: str) -> Any:
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}"
-        template = self.ask("GET", path)["spec"]["template"]
-        return self.kubelet.command(namespace, template["spec"], *words)
+        return self.ask("GET", path)["spec"]["template"]["spec"]
 
     def restart(self, namespace: str, deployment: str) -> None:
         """It was restarted when this is written; nothing runs here until it is started."""

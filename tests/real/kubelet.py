@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -71,6 +73,18 @@ class Kubelet:
             *(f"{name}={value}" for name, value in (self._environ() | environ).items()),
             *("sh", "-c", _INTO, "into", container["workingDir"], *(words or own)),
         ]
+
+    def passes(self, pod: Mapping[str, Any], probe: str) -> bool:
+        """Whether its one container, which runs, does: it has this machine's network."""
+        (container,) = pod["containers"]
+        ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+        asked = container[probe]["httpGet"]
+        with closing(HTTPConnection("127.0.0.1", ports[asked["port"]], timeout=1)) as connection:
+            try:
+                connection.request("GET", asked["path"])
+                return connection.getresponse().status < 400
+            except OSError:
+                return False
 
     def _environ(self) -> dict[str, str]:
         server = urlsplit(self.server)

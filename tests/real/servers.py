@@ -35,7 +35,7 @@ class _Server(ABC):
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -208,7 +208,7 @@ class _Etcd(_Server):
     def __init__(self, binary: Path, folder: Path) -> None:
         super().__init__(folder, "etcd")
         self.binary = binary
-        self._peer_port = _free_port()
+        self._peer_port = free_port()
 
     def _command(self) -> list[str | Path]:
         clients, peers = (f"http://127.0.0.1:{port}" for port in (self.port, self._peer_port))
@@ -377,7 +377,7 @@ def kubernetes_auth(vault: RealVault, kubernetes: RealKubernetes) -> None:
     vault.must("POST", "auth/kubernetes/config", config)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -19,16 +19,20 @@ import pytest
 import yaml
 
 from tests.conftest import Server
-from tests.readme import DEPLOY, FIELDS, KUBERNETES, MODULES, PROJECT, ROOT, TO_SEAL
+from tests.readme import DEPLOY, FIELDS, KUBERNETES, MODULES, ROOT, TO_SEAL
 from tests.real import build
 from tests.real.authority import Authority
 from tests.real.conftest import required
 from tests.real.kubectl import Cluster
-from tests.real.servers import RealKubernetes, RealVault
+from tests.real.servers import RealKubernetes, RealVault, free_port
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 NAMESPACE = "led"
 LIMIT_S = 30.0
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+DEPLOY_README = (ROOT / "deploy" / "README.md").read_text()
+(RECOVER,) = re.findall(r"```sh\n([^`]*--recover[^`]*)\n```", DEPLOY_README)
+(LOGIN,) = re.findall(r"```toml\n([^`]*token-request[^`]*)```", DEPLOY_README)
 TERMINAL = "\n".join(re.findall(r"^(?:config\(\)|export) .*$", DEPLOY, re.MULTILINE))
 """What is still known in the terminal that those steps were pasted into."""
 NAMES = ("matrix-secrets", "another", "")
@@ -189,7 +193,8 @@ def home(
             (folder / name).write_text(text)
         address = ("https://vault.home:8200", vault.address)
         server = ("https://cluster.home:6443", kubernetes.server)
-        (folder / "matrix.toml").write_text(PROJECT + KUBERNETES.replace(*address))
+        port = ("9100", str(free_port()))
+        (folder / "matrix.toml").write_text(KUBERNETES.replace(*address).replace(*port))
         redis = ("redis://:PASSWORD@redis.home:6379/0", server_of("valkey").url)
         (folder / "secrets.json").write_text(TO_SEAL.replace(*redis))
         (folder / "rotate").mkdir()
@@ -198,7 +203,7 @@ def home(
         (folder / "deploy" / "kubernetes").mkdir(parents=True)
         for each in MANIFESTS.iterdir():
             made = folder / "deploy" / "kubernetes" / each.name
-            made.write_text(each.read_text().replace(*address))
+            made.write_text(each.read_text().replace(*address).replace(*port))
         _program(bin_ / "vault", f'printf %s "{vault.root_token}" > ~/.vault-token')
         _program(
             bin_ / "kubectl",
@@ -239,14 +244,17 @@ def versions(home: Home) -> dict[str, str]:
 
 
 def publishes(home: Home, redis: Server) -> bool:
-    """Whether a pod of the Deployment does, before it is told to stop."""
+    """Whether a pod of the Deployment does, and passes its probes, before it is told to stop."""
     redis.command("FLUSHALL")
     until_s = time.monotonic() + LIMIT_S
     with subprocess.Popen(
         home.cluster.command(NAMESPACE, "tide"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as pod:
         try:
-            while not redis.command("EXISTS", "matrix:{tide}:state"):
+            while not (
+                redis.command("EXISTS", "matrix:{tide}:state")
+                and all(home.cluster.passes(NAMESPACE, "tide", probe) for probe in PROBES)
+            ):
                 assert pod.poll() is None, pod.stdout and pod.stdout.read()
                 assert time.monotonic() < until_s
                 time.sleep(0.05)
@@ -279,3 +287,12 @@ def test_from_nothing_to_a_service_that_runs_and_rotates(
     assert versions(home) == {"redis_url": "v3", "tide.mean_m": "v3"}
     assert publishes(home, redis)
     assert not (home.folder / "secrets.json").exists()
+
+    # Of a human, in one way and the other; though there is nothing to recover.
+    nothing = " --yes || test $? -eq 3"
+    assert outcome(home.paste(RECOVER + nothing)) == "nothing"
+    (home.folder / "mine.toml").write_text(
+        (home.folder / "matrix.toml").read_text() + LOGIN.replace("encrypt", "rotate")
+    )
+    mine = RECOVER.replace("VAULT_TOKEN_FILE=~/.vault-token", "MATRIX_TOML=mine.toml") + nothing
+    assert outcome(home.paste(mine)) == "nothing"

@@ -182,10 +182,21 @@ def altered(change: Any) -> str:
     ("change", "said"),
     [
         (lambda table, _: table.update(format=2), "format must be 1"),
+        (lambda table, _: table.pop("format"), "format is missing"),
         (lambda _, home: home.update(kye="x"), "nothing is called namespaces 1.kye; did you mean"),
         (lambda _, home: home.pop("key"), "namespaces 1.key is missing"),
-        (lambda _, home: home.update(key="a*"), "namespaces 1.key is not valid"),
+        (lambda _, home: home.update(key="a*"), "namespaces 1.key must match ^[A-Za-z"),
+        (lambda _, home: home["workloads"][0].update(name="a" * 64), "must have at most 63 char"),
+        (lambda _, home: home.update(workloads=3), "namespaces 1.workloads must be a list"),
         (lambda _, home: home["inventory"][0]["data_keys"].pop(), "tide reads what the inventory"),
+        (
+            lambda _, home: home["inventory"].append(home["inventory"][0]),
+            "matrix-secrets, layout fields, is twice in the inventory of home/matrix",
+        ),
+        (
+            lambda _, home: home["workloads"][0]["reads"].append(home["inventory"][0]),
+            "matrix-secrets, layout fields, is twice in what tide reads of home/matrix",
+        ),
         (lambda _, home: home["workloads"].append(home["workloads"][0]), "called tide"),
         (lambda table, home: table["namespaces"].append(home), "home/matrix is there twice"),
     ],
@@ -196,6 +207,23 @@ def test_what_was_written_by_hand_is_checked(change: Any, said: str) -> None:
     assert str(caught.value).startswith("access.json: ")
     assert said in str(caught.value)
     assert str(caught.value).endswith(". Have it made anew: matrix access")
+
+
+@pytest.mark.parametrize(
+    ("inventory", "said"),
+    [
+        ([], "namespaces 1.inventory must not be empty"),
+        (
+            [{"secret": "whole", "layout": "document", "data_keys": ["a b"]}],
+            "namespaces 1.inventory 1.data_keys 1 must match ^[-._a-zA-Z0-9]+$",
+        ),
+    ],
+)
+def test_one_problem_is_one_line(inventory: list[Any], said: str) -> None:
+    """Not one more for each list that it is in."""
+    with pytest.raises(ConfigError) as caught:
+        Access.parse(altered(lambda _, home: home.update(inventory=inventory)), HERE)
+    assert str(caught.value) == f"access.json: {said}. Have it made anew: matrix access"
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

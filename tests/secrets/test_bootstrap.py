@@ -270,9 +270,7 @@ def test_other_namespaces_of_the_cluster_are_a_note_and_other_clusters_nothing(v
     vault.table["sys/policies/acl/default"] = {"policy": ""}
     plan = Bootstrap(vault).plan([HOME], Cluster())
     assert plan.warnings == []
-    (note,) = plan.notes
-    names = [f"matrix_home_matrix-read_{role}" for role in ("encrypt", "read_tide", "rotate")]
-    assert note.startswith(f"home/matrix-read has {', '.join(names)}, and this access.json does")
+    assert plan.others == ["home/matrix-read"]
 
 
 # ----------------------------------------------------------------------------- what it is told
@@ -311,9 +309,24 @@ def test_what_is_said_from_the_first_run_on(vault: Any, run: Run) -> None:
     assert run(SMALL).output == "nothing to change\n"
     more = run(LARGE)
     assert (more.exit_code, more.stderr) == (0, "")
-    assert "changed policy matrix_home_matrix_read_tide\n" in more.stdout
     (added,) = {line for line in more.stdout.splitlines() if line.startswith("    +")}
     assert added.endswith("# tide.level in some")
+    assert more.stdout.splitlines() == [
+        "changed policy matrix_home_matrix_read_tide",
+        '     path "transit/decrypt/matrix" {',
+        added,
+        "changed policy matrix_home_matrix_encrypt",
+        '     path "transit/encrypt/matrix" {',
+        added,
+        '     path "transit/rewrap/matrix" {',
+        added,
+    ]
+
+
+def test_other_namespaces_are_one_short_line(run: Run) -> None:
+    for name in ("one", "two"):
+        run(HOME.model_copy(update={"namespace": name, "key": name}))
+    assert run(SMALL).stderr == "note: access.json does not have home/one, home/two\n"
 
 
 @pytest.mark.parametrize("words", [(), ("--dry-run",)])

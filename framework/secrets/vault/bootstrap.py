@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from framework.secrets.access import Namespace
@@ -68,8 +69,8 @@ class Plan:
 
     changes: Sequence[Change]
     warnings: Sequence[str]
-    notes: Sequence[str]
-    """What may well be as it should."""
+    others: Sequence[str]
+    """Namespaces of these clusters that Vault has more."""
 
 
 class Bootstrap:
@@ -109,7 +110,7 @@ class Bootstrap:
         folders = [POLICIES, *(f"auth/{auth}/role" for auth in auths if f"{auth}/" in methods)]
         owned = self._owned(folders)
         warnings += left_over(owned, namespaces, roles)
-        return Plan(changes, warnings, list(others(owned, namespaces)))
+        return Plan(changes, warnings, others(owned, namespaces))
 
     def make(self, change: Change) -> None:
         """:raises TransitRefused: :raises TransitUnavailable:"""
@@ -199,7 +200,7 @@ class Bootstrap:
                 role.policy_path,
                 {"policy": role.policy},
                 found is None,
-                _difference(before, role.policy),
+                list(_difference(before, role.policy)),
                 lost_by_policy(before, role.policy),
             )
 
@@ -208,7 +209,7 @@ class Bootstrap:
         found = self._read(role.path) if there else None
         shown = {name: (found or {}).get(name, _UNKNOWN_TO_OLD.get(name)) for name in wanted}
         if shown != wanted:
-            difference = _difference(_listed(shown) if found else "", _listed(wanted))
+            difference = list(_difference(_listed(shown) if found else "", _listed(wanted)))
             lost = lost_by_role(shown, wanted)
             yield Change(role.path, role.path, wanted, found is None, difference, lost)
 
@@ -264,6 +265,16 @@ def _listed(settings: Mapping[str, Any]) -> str:
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
 
 
-def _difference(before: str, after: str) -> list[str]:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
-    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+def _difference(before: str, after: str) -> Iterator[str]:
+    """The lines that differ, each below the ``path`` that it is about, if it is a policy's."""
+    here, there = before.splitlines(), after.splitlines()
+    whole = difflib.unified_diff(here, there, lineterm="", n=len(here) + len(there))
+    path = ""
+    for line in islice(whole, 3, None):  # below its head: ---, +++ and @@
+        if line[1:].startswith("path "):
+            path = line
+        if not line.startswith(" "):
+            if path not in ("", line):
+                yield path
+            path = ""
+            yield line

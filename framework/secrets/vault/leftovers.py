@@ -33,17 +33,9 @@ def left_over(
             )
 
 
-def others(owned: Owned, namespaces: Iterable[Namespace]) -> Iterator[str]:
+def others(owned: Owned, namespaces: Iterable[Namespace]) -> list[str]:
     """Other namespaces of these clusters."""
     known = {(each.cluster, each.namespace) for each in namespaces}
     clusters = {cluster for cluster, _ in known}
-    names: dict[tuple[str, str], list[str]] = {}
-    for name in owned:
-        owner = owner_of(name)
-        if owner is not None and owner not in known and owner[0] in clusters:
-            names.setdefault(owner, []).append(name)
-    for owner, theirs in names.items():
-        yield (
-            f"{'/'.join(owner)} has {', '.join(theirs)}, and this access.json does not have that "
-            "namespace: is it in another?"
-        )
+    found = {owner for owner in map(owner_of, owned) if owner} - known
+    return sorted("/".join(owner) for owner in found if owner[0] in clusters)

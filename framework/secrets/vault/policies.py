@@ -83,25 +83,25 @@ class Role:
 
 def reader_name(namespace: Namespace, workload: str) -> str:
     """What the role of a workload is called: its ``VAULT_ROLE``."""
-    return f"{prefix(namespace)}read_{workload}"
+    return f"{prefix(namespace.cluster, namespace.namespace)}read_{workload}"
 
 
 def encryptor_name(namespace: Namespace) -> str:
     """What the role of its encryptor is called."""
-    return f"{prefix(namespace)}encrypt"
+    return f"{prefix(namespace.cluster, namespace.namespace)}encrypt"
 
 
 def rotator_name(namespace: Namespace) -> str:
     """What the role of its rotator is called."""
-    return f"{prefix(namespace)}rotate"
+    return f"{prefix(namespace.cluster, namespace.namespace)}rotate"
 
 
-def prefix(namespace: Namespace) -> str:
+def prefix(cluster: str, namespace: str) -> str:
     """What names of the roles of a namespace begin with, and no others do.
 
     None of their parts can have an underscore in it.
     """
-    return f"matrix_{namespace.cluster}_{namespace.namespace}_"
+    return f"matrix_{cluster}_{namespace}_"
 
 
 def owner_of(name: str) -> tuple[str, str] | None:

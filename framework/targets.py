@@ -131,7 +131,8 @@ def _import(name: str, target: str) -> ModuleType | str:
         return f"{target}: {raised}. Mend it{raised_at(error)}"
 
 
-_MACHINERY = ("<frozen importlib", str(Path(__file__).parent), str(Path(pydantic.__file__).parent))
+MACHINERY = ("<frozen ", str(Path(__file__).parent), str(Path(pydantic.__file__).parent))
+"""What the names of files begin with that no user has to mend."""
 
 
 def raised_at(error: BaseException) -> str:
@@ -139,6 +140,6 @@ def raised_at(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_MACHINERY)
+        if not frame.filename.startswith(MACHINERY)
     ]
     return f" (in {frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

@@ -138,7 +138,7 @@ class BrowserSink:
         self._announce()
 
     async def run(self, remote: Remote, started: Callable[[], None]) -> None:
-        webserver = _webserver()
+        webserver = load_webserver()
         self._remote = remote
         with loopback.listen(self._host, self._port) as listening:
             self._url = loopback.url(listening)
@@ -264,7 +264,7 @@ class BrowserSink:
         return self._status is not None and any(page.name == name for page in self._status.pages)
 
 
-def _webserver() -> ModuleType:
+def load_webserver() -> ModuleType:
     """Imported when it is needed: Starlette and uvicorn are an extra, and slow to load."""
     try:
         return import_module("framework.panel.webserver")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -71,12 +71,13 @@ async def serve(
     started: Callable[[], None],
     *,
     token: str | None = None,
+    files: Mapping[str, tuple[str, str]] = FILES,
 ) -> None:
     """Answer on ``listening`` until cancelled: who shows the ``token``, or, without one, this
-    machine."""
+    machine. ``files``: what there is in ``STATIC``, by path."""
     server = _Server(
         uvicorn.Config(
-            _Guard(Starlette(routes=_routes(panel)), token),
+            _Guard(Starlette(routes=_routes(panel, files)), token),
             http="h11",
             ws="websockets-sansio",
             ws_max_size=LONGEST_COMMAND_BYTES,
@@ -167,7 +168,7 @@ class _Guard:
         return PlainTextResponse(f"This panel answers only {remedy}.\n", status_code=403)
 
 
-def _routes(panel: Panel) -> list[BaseRoute]:
+def _routes(panel: Panel, files: Mapping[str, tuple[str, str]]) -> list[BaseRoute]:
     async def watch(socket: WebSocket) -> None:
         await socket.accept()
         try:
@@ -189,7 +190,7 @@ def _routes(panel: Panel) -> list[BaseRoute]:
         return Response(said, media_type="application/json")
 
     return [
-        *(Route(path, _file(*file)) for path, file in FILES.items()),
+        *(Route(path, _file(*file)) for path, file in files.items()),
         Route("/now.png", picture),
         Route("/status.json", status),
         WebSocketRoute("/ws", watch),

@@ -11,12 +11,14 @@ import typer
 from typer.core import TyperCommand
 
 from framework.errors import MatrixError
+from framework.interrupt import Interrupted
 from framework.process import guarded_output, last_word
 
 COMMANDS: Mapping[str, str] = {
     "demo": "framework.tools.demo:demo",
     "serve": "framework.tools.serve:serve",
     "show": "framework.tools.show:show",
+    "dev": "framework.tools.dev:dev",
     "panel": "framework.tools.panel:panel",
     "list": "framework.tools.list:list_",
     "check": "framework.tools.check:check",
@@ -27,6 +29,8 @@ COMMANDS: Mapping[str, str] = {
     "reseal": "framework.tools.reseal:reseal",
     "access": "framework.tools.access:access",
 }
+WRITING = ("encrypt", "rotate", "reseal", "bootstrap")
+"""Whoever interrupts one of these has to be told what that means."""
 
 
 def main() -> None:
@@ -66,6 +70,18 @@ class _Command(TyperCommand):
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
             error.message = error.message.removeprefix("Value error, ")  # which is pydantic's
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Interrupted:
+            if self.name in WRITING:
+                typer.echo(
+                    "interrupted: what was not written yet stays as it is; run it again, which is "
+                    "always safe",
+                    err=True,
+                )
             raise
 
 

@@ -6,6 +6,7 @@ This module knows nothing of Redis, schedules or pages.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Annotated, Any, Generic
@@ -46,7 +47,9 @@ class Freshness(IntEnum):
 
 
 def _as_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    with suppress(OverflowError):
+        return moment.astimezone(UTC)
+    raise ValueError("in UTC it lies outside the years 1 to 9999")
 
 
 def _as_z(moment: datetime) -> str:

@@ -18,6 +18,8 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 REPLACEMENT = "?"
+LONGEST_TEXT = 2000
+"""In characters. No panel has the room for more, nor the time to scroll through it."""
 _DIGITS = "0123456789"
 _NO_CHARACTER = "\U0010ffff"
 """No font has it, so it shows what a font draws for a character that it lacks."""
@@ -98,8 +100,10 @@ JERSEY_25 = Font("Jersey25.ttf", 41, cap=25, over=8, under=8)
 
 
 def clean(text: str) -> str:
-    """``text`` as it is drawn: composed, on one line, without what has no shape of its own."""
-    composed = " ".join(unicodedata.normalize("NFC", text).splitlines()).replace("\t", " ")
+    """``text`` as it is drawn: composed, on one line, without what has no shape of its own, and no
+    longer than is of use."""
+    composed = unicodedata.normalize("NFC", text[:LONGEST_TEXT])
+    composed = " ".join(composed.splitlines()).replace("\t", " ")
     return "".join(c for c in composed if unicodedata.category(c) not in _UNSEEN)
 
 

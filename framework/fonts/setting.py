@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
-from framework.fonts import Font
+from framework.fonts import LONGEST_TEXT, Font
 
 ELLIPSIS = "…"
 _EPSILON = 1e-6
@@ -15,17 +16,21 @@ def shortened(font: Font, text: str, width: int, *, tabular: bool = False) -> st
     """As much of ``text`` as fits with an ellipsis; nothing if not even one character does."""
     if font.width(text, tabular=tabular) <= width:
         return text
-    for end in range(len(text) - 1, 0, -1):
-        short = text[:end].rstrip() + ELLIPSIS
-        if font.width(short, tabular=tabular) <= width:
-            return short
-    return ""
+
+    def ended(end: int) -> str:
+        return text[:end].rstrip() + ELLIPSIS
+
+    def width_of(end: int) -> int:
+        return font.width(ended(end), tabular=tabular)
+
+    end = bisect_right(range(len(text)), width, key=width_of) - 1
+    return ended(end) if end > 0 else ""
 
 
 def wrapped(font: Font, text: str, width: int, *, tabular: bool = False) -> list[str]:
     """``text`` broken at spaces and at its own line ends; a word may still be wider than that."""
     lines = []
-    for paragraph in text.splitlines() or [""]:
+    for paragraph in text[:LONGEST_TEXT].splitlines() or [""]:
         line = ""
         for word in paragraph.split():
             longer = f"{line} {word}" if line else word

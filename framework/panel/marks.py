@@ -86,9 +86,8 @@ def no_data(
     """
     picture = icon or "nodata"
     if not failing:
-        return _drawn(
-            width, height, _Notice(picture, "faint", ["No data yet"], "dim", [source], "faint")
-        )
+        headlines = ["No data yet", "No data"]
+        return _drawn(width, height, _Notice(picture, "faint", headlines, "dim", [source], "faint"))
     spellings = [failing, failing.partition(": ")[0]]
     if width < SENTENCE:
         spellings.append(source)

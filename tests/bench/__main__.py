@@ -9,15 +9,22 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import browser, latency, quiet, real, rotate, secrets, start
+from tests.bench import browser, latency, memory, panel, quiet, real, rotate, secrets, start
 from tests.bench.figures import Figure, NotMeasured
 
 BENCHES: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "from publish to frame": latency.publish_to_frame,
     "from publish to the screen": browser.publish_to_dot,
+    "to the panel process": panel.leds,
+    "what a browser is sent of a page that has changed": panel.preview,
     "a still page that nobody watches": quiet.still,
+    "a still page on LEDs and in a browser": panel.still,
     "a clock that changes each second": quiet.ticking,
+    "text that scrolls at 60 frames a second, while five services publish": panel.scrolling,
+    "frame after frame, as fast as they can be drawn": memory.frames,
+    "matrix show clock": panel.first,
     "python -m services.moon": start.moon,
+    "python -m services.anyjson, which asks the web and answers for its health": memory.service,
     "the secrets, from starting the child to handed over": secrets.handing_over,
     "python -m services.moon, with secrets": secrets.starting,
     "the secrets, from a real Vault and a real API server": real.reading,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 from PIL import Image
 
@@ -23,9 +24,13 @@ async def publish_to_frame() -> list[Figure]:
     with parts.server_url() as url:
         async with parts.showing(url, parts.page(), parts.Noting(note)) as bus:
             await bus.snapshot("level")
+            at = bus.time.now()
             for number in range(SAMPLES + 20):
                 shown.clear()
-                posted = parts.level(number, bus.time.now())
+                # The bus's time goes back a little when it is read more exactly: that one of two
+                # publishes is the newer takes care, when they are a millisecond apart.
+                at = max(bus.time.now(), at + timedelta(microseconds=1))
+                posted = parts.level(number, at)
                 began = time.perf_counter()
                 await bus.publish("level", posted)
                 async with asyncio.timeout(5):

@@ -113,11 +113,11 @@ def read_ms(folder: Path) -> float:
 
 
 @asynccontextmanager
-async def showing(url: str, page: DisplayBase[Any], sink: Sink) -> AsyncIterator[Bus]:
+async def showing(url: str, page: DisplayBase[Any], *sinks: Sink) -> AsyncIterator[Bus]:
     """A panel that shows one page; the bus that it is given is another connection than its own."""
     started = asyncio.Event()
     panel_bus, bus = open_bus(url), open_bus(url)
-    panel = asyncio.ensure_future(Show([page], [sink], panel_bus).run(started.set))
+    panel = asyncio.ensure_future(Show([page], sinks, panel_bus).run(started.set))
     try:
         await asyncio.wait(
             {panel, asyncio.ensure_future(started.wait())}, return_when="FIRST_COMPLETED"

@@ -80,9 +80,15 @@ async def _start(settle_s: float = 0.0) -> tuple[float, float]:
 
 
 async def start_on(
-    url: str, environ: Mapping[str, str], settle_s: float = 0.0
+    url: str,
+    environ: Mapping[str, str],
+    settle_s: float = 0.0,
+    *,
+    module: str = "services.moon",
+    name: str = "moon",
 ) -> tuple[float, float]:
-    """The same on this server, which ``environ`` has to lead to."""
+    """The same on this server, which ``environ`` has to lead to; of the service ``name`` that
+    ``module`` runs."""
     published = asyncio.Event()
     bus = open_bus(url)
 
@@ -90,13 +96,13 @@ async def start_on(
         published.set()
         return True
 
-    following = asyncio.ensure_future(bus.follow(["moon"], deliver, lambda connected: None))
-    await bus.snapshot("moon")
+    following = asyncio.ensure_future(bus.follow([name], deliver, lambda connected: None))
+    await bus.snapshot(name)
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services.moon",
+        module,
         env={**os.environ, **environ},
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from framework.bus import Posted
+from framework.oneline import one_line
 from framework.update import Freshness, Update, Values
 
 M = TypeVar("M", bound=Values)
@@ -67,6 +68,10 @@ class Feed(Generic[Seen]):
         raise AttributeError(f"{self.attribute} is a feed: it is set by what a service publishes")
 
 
+class _OtherType(Exception):
+    """It is an update of something else."""
+
+
 class Following:
     """One feed as one page follows it: its name, and the last good update of it."""
 
@@ -92,8 +97,8 @@ class Following:
         try:
             update = Update[self.model].model_validate_json(posted.body)  # type: ignore[name-defined]  # a class made at run time
             if update.feed != self.model.__name__:
-                raise TypeError(f"it is of type {update.feed!r}")
-        except (ValidationError, TypeError) as error:
+                raise _OtherType(f"it is of type {one_line(update.feed, longest=40)!r}")
+        except Exception as error:  # a validator of the user's may raise anything
             self.dropped += 1
             if self.dropped == 1:
                 self._log.warning(
@@ -129,12 +134,15 @@ def fail(followings: Iterable[Following], name: str, why: str) -> None:
             one.failing = why
 
 
-def _what(error: ValidationError | TypeError) -> str:
+def _what(error: Exception) -> str:
     """Which fields are wrong and how, without any value."""
-    if isinstance(error, TypeError):
+    if isinstance(error, _OtherType):
         return str(error)
+    if not isinstance(error, ValidationError):
+        return f"its class raised {type(error).__name__}"
     problems = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the message'}: {problem['type']}"
+        f"{one_line('.'.join(map(str, problem['loc'])), longest=80) or 'the message'}: "
+        f"{problem['type']}"
         for problem in problems[:3]
     )

@@ -11,8 +11,6 @@ import logging
 from datetime import datetime, timedelta
 from typing import Generic, NoReturn
 
-from pydantic import ValidationError
-
 from framework.bus import LONGEST_FAILING, Bus, Held, Outcome, Posted
 from framework.bustime import AHEAD, from_us, to_us
 from framework.errors import BusUnavailable
@@ -74,7 +72,7 @@ class Publisher(Generic[V]):
     def _adopted(self, stored: Posted, within: timedelta) -> Update[V] | None:
         try:
             update = Update[self._model].model_validate_json(stored.body)  # type: ignore[name-defined]  # a class made at run time
-        except ValidationError:
+        except Exception:  # a validator of the user's may raise anything
             return None
         if timedelta(0) <= self._bus.time.now() - update.updated < within:
             return update

@@ -8,8 +8,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
-# A file at a time on each core: what a file has started serves all its tests.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# On each core, neighbours together: what a file has started serves all its tests there.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test test-real check bench install clean
 .DELETE_ON_ERROR:

@@ -1,7 +1,8 @@
-"""Ctrl-C while a command is still being imported or constructed: there is no loop yet that stops.
+"""Ctrl-C or SIGTERM while there is no loop that stops: a command that works, or anything that is
+still being imported or constructed.
 
-Needs next to nothing, so that it can be there before all that takes time to import. From then on
-``process`` is responsible.
+Needs next to nothing, so that it can be there before all that takes time to import. Once there is a
+loop, ``process`` is responsible.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 
 class Interrupted(BaseException):
-    """Ctrl-C. No ``KeyboardInterrupt``: click says "Aborted!" for that, and leaves with 1."""
+    """By a signal. No ``KeyboardInterrupt``: click says "Aborted!" for that, and leaves with 1."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """From now on Ctrl-C ends what is within in order, and the process in silence with 130."""
+    """From now on either ends what is within in order, so that no token is left behind, and the
+    process with 128 and the signal's number."""
 
     def interrupt(number: int, frame: object) -> NoReturn:
-        raise Interrupted
+        raise Interrupted(number)
 
-    signal.signal(signal.SIGINT, interrupt)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, interrupt)
     try:
         yield
-    except Interrupted:
-        sys.exit(EXIT_INTERRUPTED)
+    except Interrupted as interrupted:
+        sys.exit(128 + interrupted.number)

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,8 @@ class Failure:
 
     kind: Kind
     sentence: str
+    is_late: bool = False
+    """Whether it took longer than it may."""
 
 
 @dataclass(slots=True, repr=False)
@@ -88,7 +91,8 @@ def _understood(said: _Said, limit_s: float) -> list[Any] | Failure:
             f"ended with status {said.status} and without an answer: see with matrix read whether "
             "it always does"
         )
-    return Failure("unavailable", f"the process that reads them {how}")
+    is_late = said.status in (None, -signal.SIGALRM)
+    return Failure("unavailable", f"the process that reads them {how}", is_late)
 
 
 def _answer(content: bytearray) -> list[Any] | Failure | None:

@@ -15,8 +15,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from math import ceil
 from typing import Any
 
 from framework.errors import MatrixError, SecretsUnavailable
@@ -30,6 +31,8 @@ from framework.secrets.transit import TransitUnavailable
 
 LIFETIME_S = 30
 """How long it may take. Should its service be gone by then, it ends by itself."""
+FIELD_S = 1
+"""How long each field may take to be opened, and again to be sealed, where one is resealed."""
 READY = b"ready"
 """What it writes first, once nobody can look into it: until then it has held no secret."""
 LENGTH_BYTES = 8
@@ -41,18 +44,23 @@ def main() -> None:
     harden()
     reply = int(sys.argv[1])
     os.write(reply, READY)
-    content = json.dumps(answer(json.load(sys.stdin.buffer))).encode()
+    content = json.dumps(answer(json.load(sys.stdin.buffer), allow=signal.alarm)).encode()
     left = memoryview(len(content).to_bytes(LENGTH_BYTES) + content)
     while left:
         left = left[os.write(reply, left) :]
     os._exit(0)  # whatever was imported has nothing left to do
 
 
-def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What each source has, or what is wrong: a kind, and a sentence without values."""
+def answer(
+    request: Mapping[str, Any], *, allow: Callable[[int], object] = lambda seconds: None
+) -> dict[str, Any]:
+    """What each source has, or what is wrong: a kind, and a sentence without values.
+
+    ``allow`` is told how long it may take from now on, if that is not ``LIFETIME_S``.
+    """
     try:
         if "reseal" in request:
-            return {"documents": [resealed(**request["reseal"])]}
+            return {"documents": [resealed(**request["reseal"], allow=allow)]}
         home, tree = Home(**request["home"]), Tree(**request["tree"])
         documents = []
         for each in request["sources"]:
@@ -78,6 +86,8 @@ def resealed(
     new: Mapping[str, Any],
     new_home: Mapping[str, Any],
     dry_run: bool,
+    patience_s: float,
+    allow: Callable[[int], object],
 ) -> dict[str, Any]:
     """What ``reseal`` says, of sources and homes as they travel.
 
@@ -86,7 +96,14 @@ def resealed(
     from framework.secrets.resealer import reseal  # which no service needs
 
     old_source, new_source = (KINDS[each["kind"]](**each) for each in (old, new))
-    done = reseal(old_source, Home(**old_home), new_source, Home(**new_home), dry_run=dry_run)
+    done = reseal(
+        old_source,
+        Home(**old_home),
+        new_source,
+        Home(**new_home),
+        dry_run=dry_run,
+        expect=lambda fields: allow(ceil(max(LIFETIME_S, patience_s, FIELD_S * fields))),
+    )
     return asdict(done)
 
 

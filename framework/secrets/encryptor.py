@@ -41,6 +41,8 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 HEADROOM = 8
 """Bytes that a ciphertext can grow by when it is rewrapped: from v1 to v999999999."""
+SEALED_BYTES = 28
+"""What AES-GCM adds to a value: a nonce and a tag."""
 
 ATTEMPTS = 5
 """How often a change is tried when rotations come in between."""
@@ -49,6 +51,10 @@ ATTEMPTS_UNANSWERED = 2
 
 _GONE = (
     "it is stored, and the Transit, restored from a backup meanwhile, cannot open it: encrypt again"
+)
+_RETIRED = (
+    "{} is changed, and nobody can read it: meanwhile its key version was retired "
+    "(min_decryption_version). Encrypt again, or run matrix rotate --recover"
 )
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -233,8 +239,8 @@ class _Edit:
         for data_key in self.removed:
             data.pop(data_key, None)
             annotations.pop(edit_annotation(data_key), None)
-        data.update(self._encrypted())
         self._check_size(data, held.binary if held is not None else {})
+        data.update(self._encrypted())
         annotations.pop(LAST_APPLIED, None)
         annotations.update(dict.fromkeys(map(edit_annotation, self.values), self.id))
         annotations[SEALED_FOR] = self.place.title
@@ -260,6 +266,11 @@ class _Edit:
 
     def _check_untouched(self, held: Stored | None) -> None:
         """What this change is about is as it was read first, but for a rotation."""
+        if self.first is not None and (held is None or held.uid != self.first.uid):
+            raise Overtaken(
+                f"{self.store.name}: removed{' and made anew' if held else ''} by somebody else, "
+                "look and run again"
+            )
         for data_key in sorted({*self.values, *self.removed}):
             if _mark(held, data_key) != _mark(self.first, data_key):
                 raise Overtaken(
@@ -268,7 +279,13 @@ class _Edit:
                 )
 
     def _check_size(self, data: Mapping[str, str], binary: Mapping[str, int]) -> None:
-        size = sum(len(text.encode()) + HEADROOM for text in data.values()) + sum(binary.values())
+        """Before anything is sent: Vault refuses, in words of its own, what is far too large."""
+        kept = [text for data_key, text in data.items() if data_key not in self.values]
+        size = (
+            sum(len(text.encode()) + HEADROOM for text in kept)
+            + sum(map(_sealed_size, self.values.values()))
+            + sum(binary.values())
+        )
         if size > MAX_BYTES:
             raise StoreRefused(
                 f"{self.store.name} would have {size} bytes, with what rotations may add, and "
@@ -288,8 +305,11 @@ class _Edit:
         before it was there.
 
         Rewrap, never encrypt again: somebody else's newer value may be there by now.
+
+        :raises TransitRefused: nobody can read it.
         """
         held: Stored | None = stored
+        is_retired = False
         for _ in range(ATTEMPTS):
             try:
                 held = held or self.store.read()
@@ -306,10 +326,12 @@ class _Edit:
                 fresh = self._rewrapped(behind, _GONE)
                 self._rewrapped(fresh, _GONE)
                 held = self.store.replace(held, {**held.data, **fresh}, held.annotations)
-            except (Conflict, TooOld):  # a rotation has brought it up, and a raise followed
-                held = None
+            except (Conflict, TooOld) as error:  # a rotation has brought it up, a raise followed
+                held, is_retired = None, isinstance(error, TooOld)
             except (StoreRefused, StoreUnavailable, TransitUnavailable):
-                break
+                return False
+        if is_retired:
+            raise TransitRefused(_RETIRED.format(self.store.name))
         return False
 
     def _rewrapped(self, texts: Mapping[str, str], problem: str) -> dict[str, str]:
@@ -324,6 +346,11 @@ class _Edit:
                 raise refused(f"{problem}: {self.store.name}, data key {data_key}: {reply}")
             fresh[data_key] = reply
         return fresh
+
+
+def _sealed_size(value: bytes) -> int:
+    """How many bytes its ciphertext has at most, whatever the key version."""
+    return len("vault:v1:") + HEADROOM + (len(value) + SEALED_BYTES + 2) // 3 * 4
 
 
 def _of_another_layout(held: Stored | None, layout: Layout) -> set[str]:

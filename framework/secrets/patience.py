@@ -18,6 +18,8 @@ T = TypeVar("T")
 PATIENCE_S = 8.0
 """How long one call may take with all its repetitions. A child that has a login and a decryption
 to wait for still ends by itself."""
+BRIEFLY_S = 1.0
+"""How long one may take where the last was in vain: a hundred, in turn, still end in minutes."""
 SHORTEST_S = 0.1
 """What every try is given, however little is left."""
 FIRST_WAIT_S = 0.1

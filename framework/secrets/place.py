@@ -42,3 +42,20 @@ class SecretPlace:
         """None: it is no title, or not one to be shown."""
         found = _TITLE.fullmatch(title)
         return cls(cast(Layout, found[1]), *found.groups()[1:]) if found else None
+
+
+def elsewhere(place: SecretPlace, title: str) -> str:
+    """That what does not open at ``place`` seems to be sealed for another, if ``title`` says so;
+    else empty. It is not to be trusted: whoever can write what is stored can write that too."""
+    sealed = SecretPlace.titled(title)
+    if sealed is None or sealed == place:
+        return ""
+    names = [
+        name
+        for name in ("layout", "cluster", "namespace", "secret")
+        if getattr(sealed, name) != getattr(place, name)
+    ]
+    was, now = (
+        " and ".join(f"{name} {getattr(each, name)}" for name in names) for each in (sealed, place)
+    )
+    return f"it seems to be sealed for {was}, and is read as {now}"

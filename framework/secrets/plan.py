@@ -38,8 +38,13 @@ class Fault(Enum):
     """It cannot be read now."""
     UNVERIFIED = "unverified"
     """A ciphertext that the Transit cannot open: it was made with key material that is gone."""
+    MISPLACED = "misplaced"
+    """One that the Transit cannot open, and that says of itself that it is of another place."""
     UNLISTED = "unlisted"
     """The key seals it, and the inventory does not list it: nobody has looked at it."""
+
+
+_NOT_OPENED = (Fault.UNVERIFIED, Fault.MISPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +90,6 @@ class Plan:
     contested: tuple[Hindrance, ...] = ()
     """What is rewrapped and yet keeps the floor where it is, if that was to be raised."""
 
-    @property
-    def nothing(self) -> bool:
-        """Whether there is no step to take."""
-        return not (self.rotate or self.rewrap) and self.floor is None and self.lower is None
-
 
 def plan(
     inventory: Sequence[Found],
@@ -113,8 +113,10 @@ def plan(
         for found in inventory
         if found.version is not None and found.version >= reach and found.fault is None
     ]
-    # Nothing would be sealed with a version that is made while all is missing or refused.
-    rotate = bool(readable) and not recover and now - key.versions[key.latest] > settings.min_age
+    # Nothing would be sealed with a version that is made while all is missing or refused, and an
+    # old copy, which waits for somebody, would be further behind with each.
+    may_rotate = bool(readable) and lowest >= reach and not recover
+    rotate = may_rotate and now - key.versions[key.latest] > settings.min_age
     rewrap = tuple(found for found in readable if rotate or (found.version or 0) < key.latest)
     return Plan(
         lower=lowest if recover and lowest < key.min_decryption_version else None,
@@ -158,13 +160,13 @@ def _stops(inventory: Sequence[Found], key: TransitKey) -> Iterable[Hindrance]:
                 f"{key.latest}: the key (keyring or Vault) was restored from an older backup. Put "
                 "the newer one back, or seal this again with matrix encrypt",
             )
-        elif found.fault is Fault.UNVERIFIED:
+        elif found.fault in _NOT_OPENED:
             yield Hindrance(found, found.why)
 
 
 def _blocks(inventory: Sequence[Found], key: TransitKey, *, recover: bool) -> Iterable[Hindrance]:
     for found in inventory:
-        if found.fault not in (None, Fault.UNVERIFIED):
+        if found.fault not in (None, *_NOT_OPENED):
             yield Hindrance(found, found.why)
         elif (
             found.version is not None and found.version < key.min_decryption_version and not recover
@@ -172,8 +174,10 @@ def _blocks(inventory: Sequence[Found], key: TransitKey, *, recover: bool) -> It
             yield Hindrance(
                 found,
                 f"it is sealed with key version {found.version} and the key allows none below "
-                f"{key.min_decryption_version}: an old copy was put back. Rotate with --recover, "
-                "or encrypt it again",
+                f"{key.min_decryption_version}: an old copy was put back, and until it is seen to "
+                "no new version is made. Run matrix rotate --recover (for a key in Vault as "
+                "matrix-rotate, or after vault login with VAULT_TOKEN_FILE=~/.vault-token), or "
+                "seal it again with matrix encrypt",
             )
 
 

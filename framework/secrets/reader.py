@@ -14,7 +14,7 @@ from typing import Any
 from framework.errors import ConfigError, SecretsUnavailable
 from framework.folding import fold
 from framework.secrets.formats import OF_TEXTS, Malformed, as_field, parse
-from framework.secrets.place import SEALED_FOR, SecretPlace
+from framework.secrets.place import SEALED_FOR, elsewhere
 from framework.secrets.prune import Node, Tree, keep, prune
 from framework.secrets.source import Home, Source
 from framework.secrets.store import Stored, StoreRefused, StoreUnavailable
@@ -188,26 +188,11 @@ def _decrypted(source: Source, stored: Stored, transit: Transit, data_key: str) 
             "the newer copy back, seal the value again, or run matrix rotate --recover"
         )
     except TransitRefused as error:
-        elsewhere = _elsewhere(source.place, stored.annotations.get(SEALED_FOR, ""))
-        failure = ConfigError(f"{where} cannot be decrypted: {elsewhere}{error}")
+        misplaced = elsewhere(source.place, stored.annotations.get(SEALED_FOR, ""))
+        if misplaced:
+            misplaced += (
+                ": correct its [[secrets.source]], or seal it there with matrix encrypt. If that "
+                "is not it: "
+            )
+        failure = ConfigError(f"{where} cannot be decrypted: {misplaced}{error}")
     raise failure
-
-
-def _elsewhere(place: SecretPlace, title: str) -> str:
-    """That it seems to be sealed for another place, if ``title`` says so. It is not to be trusted:
-    whoever can write what is stored can write that too."""
-    sealed = SecretPlace.titled(title)
-    if sealed is None or sealed == place:
-        return ""
-    names = [
-        name
-        for name in ("layout", "cluster", "namespace", "secret")
-        if getattr(sealed, name) != getattr(place, name)
-    ]
-    was, now = (
-        " and ".join(f"{name} {getattr(each, name)}" for name in names) for each in (sealed, place)
-    )
-    return (
-        f"it seems to be sealed for {was}, and is read as {now}: correct its [[secrets.source]], "
-        "or seal it there with matrix encrypt. If that is not it: "
-    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from framework.secrets.place import SecretPlace
+from framework.secrets.place import SEALED_FOR, SecretPlace, elsewhere
 from framework.secrets.plan import Fault, Found
 from framework.secrets.store import Conflict, Store, Stored, StoreRefused, StoreUnavailable
 from framework.secrets.transit import (
@@ -30,6 +30,11 @@ ROTATED_AT = "matrix.rotated/at"
 """The annotation with the time, by the Transit's clock, of the run that last rewrapped anything."""
 ROTATED_TO = "matrix.rotated/to"
 """The one with the key version that it was rewrapped to."""
+ROTATED_RESULT = "matrix.rotated/result"
+"""The one that says what keeps the Secret from being rotated, as long as something does."""
+CORRECT = (
+    "Correct its [[secrets.source]] in matrix.toml and, if it is in access.json, run matrix access"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Seen:
     uid: str = ""
     """Empty, as the version: it could not be read."""
     version: str = ""
+    result: str = ""
+    """What ``ROTATED_RESULT`` says there."""
 
 
 class Renewal:
@@ -120,7 +127,8 @@ class Renewal:
             self._see(held)
 
     def _see(self, stored: Stored) -> None:
-        self.seen = Seen(self._entry.place, stored.uid, stored.version)
+        result = stored.annotations.get(ROTATED_RESULT, "")
+        self.seen = Seen(self._entry.place, stored.uid, stored.version, result)
 
     @property
     def items(self) -> int:
@@ -192,11 +200,19 @@ class Renewal:
 
     def judge(self, proofs: Mapping[str, str | TransitRefused]) -> None:
         """``proofs``: of what it holds, rewrapped."""
-        self._held = None
-        self.found = [self._judged(each, proofs.get(each.data_key)) for each in self._there]
+        held, self._held = self._held, None
+        title = "" if held is None else held.annotations.get(SEALED_FOR, "")
+        misplaced = elsewhere(self._entry.place, title)
+        self.found = [
+            self._judged(each, proofs.get(each.data_key), misplaced) for each in self._there
+        ]
 
-    def _judged(self, found: Found, proof: str | TransitRefused | None) -> Found:
-        """Too old is the plan's to judge, which knows the key."""
+    def _judged(self, found: Found, proof: str | TransitRefused | None, misplaced: str) -> Found:
+        """Too old is the plan's to judge, which knows the key. ``misplaced``: that it seems to be
+        sealed for another place, if it does."""
+        if isinstance(proof, Unreadable) and misplaced:
+            why = f"{misplaced}. {CORRECT}. If that is not it: {proof}"
+            return replace(found, fault=Fault.MISPLACED, why=why)
         if isinstance(proof, Unreadable):
             why = str(proof)
             if self._entry.data_keys and found.data_key not in self._entry.data_keys:

@@ -2,8 +2,9 @@
 
 It never sees a plaintext and decides only from what it reads in this run. It may be killed
 anywhere, run twice at once, or meet an encryptor: nothing is lost, because it writes only over what
-it has just read, and never writes back. What is to be done is decided in ``plan.py``; who is told
-of it is left to the caller.
+it has just read, and never writes back. What is to be done is decided in ``plan.py``; how long who
+does not answer is waited for, by the Transit and the Stores; who is told of it is left to the
+caller.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import TypeVar
 
 from framework.secrets.plan import Fault, Hindrance, Settings, floor, plan
-from framework.secrets.renewal import Action, Entry, Record, Renewal, Replies, Seen
+from framework.secrets.renewal import CORRECT, Action, Entry, Record, Renewal, Replies, Seen
 from framework.secrets.store import StoreRefused, StoreUnavailable
 from framework.secrets.transit import (
+    BATCH_ITEMS,
     Sealed,
     Transit,
     TransitKey,
@@ -28,13 +29,19 @@ from framework.secrets.transit import (
 
 __all__ = ["Action", "Entry", "Outcome", "Record", "Result", "Seen", "rotate"]
 
-T = TypeVar("T")
-
-ATTEMPTS = 5
-"""How often one call, or the writing of one Secret, is tried in one run."""
-GROUP_ITEMS = 200
-"""How many ciphertexts are in memory, and go to the Transit together: as many as Vault takes."""
+ATTEMPTS = 3
+"""How often the writing of one Secret is tried in one run, each time over what was read anew."""
 GROUP_BYTES = 4 * 1024 * 1024
+"""How much is in memory, and goes to the Transit together, if ``BATCH_ITEMS`` are not more."""
+_RESTORED = (
+    "the key (keyring or Vault) was restored from an older backup, or another key sealed what is "
+    "named. Put the right key back, or seal that again with matrix encrypt, or remove it, if "
+    "nobody reads it"
+)
+_MISPLACED = (
+    "what is named seems to be sealed for another place than the one that it is listed for. "
+    f"{CORRECT}, or seal it again with matrix encrypt"
+)
 
 
 class Outcome(Enum):
@@ -97,7 +104,7 @@ def rotate(
 
     ``recover`` is for a human: it lowers ``min_decryption_version`` to the lowest version found,
     and rewraps. ``annotate``: what is rewrapped says so, in annotations. ``pause`` is called before
-    something is tried again, and may sleep. ``progress`` is told, for each Secret, what is done to
+    a Secret is written again, and may sleep. ``progress`` is told, for each Secret, what is done to
     it, which one it is, and of how many.
     """
     run = _Run(transit, inventory, settings or Settings(), pause, progress, annotate=annotate)
@@ -136,8 +143,6 @@ class _Run:
         self._rotated = False
         self._floor: int | None = None
         self._contested: tuple[Hindrance, ...] = ()
-        self._is_away = False
-        """Whether a Store was waited for in vain: a hundred others are not, each in its turn."""
         self._unknown = ""
         self.blocked: list[str] = []
         self.failed: list[str] = []
@@ -148,7 +153,7 @@ class _Run:
             return
         self._prove()
         key = self._read_key()
-        now = self._now = _patiently(self._transit.now, self._pause)
+        now = self._now = self._transit.now()
         found = [each for secret in self._secrets for each in secret.found]
         todo = plan(found, key, now, self._settings, recover=recover)
         self._newest = key.latest
@@ -159,11 +164,9 @@ class _Run:
         self._contested = todo.contested
         self.blocked += dict.fromkeys(f"{each.found.secret}: {each.why}" for each in todo.contested)
         if todo.stop:
-            self.blocked.append(
-                "nothing was rotated or written: the key (keyring or Vault) was restored from an "
-                "older backup, or another key sealed what is named. Put the right key back, or "
-                "seal that again with matrix encrypt, or remove it, if nobody reads it"
-            )
+            all_misplaced = {each.found.fault for each in todo.stop} == {Fault.MISPLACED}
+            why_not = _MISPLACED if all_misplaced else _RESTORED
+            self.blocked.append(f"nothing was rotated or written: {why_not}")
             return
         if dry_run:
             self._rotated = todo.rotate
@@ -254,7 +257,7 @@ class _Run:
             if not self._read(secret):
                 continue
             items, size = items + secret.items, size + secret.size
-            if group and (items > GROUP_ITEMS or size > GROUP_BYTES):
+            if group and (items > BATCH_ITEMS or size > GROUP_BYTES):
                 yield group
                 group, items, size = [], secret.items, secret.size
             group.append(secret)
@@ -263,14 +266,12 @@ class _Run:
 
     def _read(self, secret: Renewal) -> bool:
         try:
-            held = _patiently(secret.store.read, self._pause, 1 if self._is_away else ATTEMPTS)
+            held = secret.store.read()
         except StoreUnavailable as error:
-            self._is_away = True
             secret.fail(Fault.UNAVAILABLE, str(error))
         except StoreRefused as error:
             secret.fail(Fault.UNREADABLE, str(error))
         else:
-            self._is_away = False
             secret.hold(held)
             return True
         return False
@@ -305,13 +306,13 @@ class _Run:
         batch = [sealed for each in several for sealed in each.values()]
         if not batch:
             return [{} for _ in several]
-        replies = iter(_patiently(lambda: self._transit.rewrap(batch), self._pause))
+        replies = iter(self._transit.rewrap(batch))
         return [{data_key: next(replies) for data_key in each} for each in several]
 
     # -------------------------------------------------------------------------------------- the key
 
     def _read_key(self) -> TransitKey:
-        key = self._key = _patiently(self._transit.read_key, self._pause)
+        key = self._key = self._transit.read_key()
         return key
 
     def _rotate(self, key: TransitKey) -> int:
@@ -354,18 +355,8 @@ class _Run:
 
     def _set_floor(self, version: int) -> None:
         try:
-            _patiently(lambda: self._transit.set_min_decryption_version(version), self._pause)
+            self._transit.set_min_decryption_version(version)
         except TransitUnavailable:
             self._unknown = f"whether min_decryption_version was set to {version}"
             raise
         self._floor = version
-
-
-def _patiently(call: Callable[[], T], pause: Callable[[], None], attempts: int = ATTEMPTS) -> T:
-    """Again, if whom it asks is away."""
-    for _ in range(attempts - 1):
-        try:
-            return call()
-        except (TransitUnavailable, StoreUnavailable):
-            pause()
-    return call()

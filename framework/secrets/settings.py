@@ -65,16 +65,21 @@ class SecretsSettings:
     home: Home
     rotation: Rotation
     vault: VaultSettings | None = None
-    """``[secrets.vault]``, if there is one."""
+    """``[secrets.vault]``, if there is one and it was read."""
     path: Path | None = None
     """Of ``matrix.toml``; None: there is none."""
 
     @classmethod
-    def of(cls, project: Project, environ: Mapping[str, str] = os.environ) -> SecretsSettings:
-        """:raises ConfigError: a line for each problem."""
+    def of(
+        cls, project: Project, environ: Mapping[str, str] = os.environ, *, with_vault: bool = True
+    ) -> SecretsSettings:
+        """``with_vault``: else [secrets.vault] is not read, half of which may be missing.
+
+        :raises ConfigError: a line for each problem.
+        """
         known = {name: environ[name] for name in _VARIABLES if name in environ}
         del environ  # a traceback keeps the locals of this frame
-        outcome = _read(project, known)
+        outcome = _read(project, known, with_vault=with_vault)
         if isinstance(outcome, SecretsSettings):
             return outcome
         raise ConfigError("\n".join(outcome))
@@ -102,7 +107,9 @@ def _hardened() -> ConfigError | None:
     )
 
 
-def _read(project: Project, environ: Mapping[str, str]) -> SecretsSettings | list[str]:
+def _read(
+    project: Project, environ: Mapping[str, str], *, with_vault: bool
+) -> SecretsSettings | list[str]:
     """The settings, or their problems."""
     path = project.path or Path(FILE)
     try:
@@ -120,10 +127,12 @@ def _read(project: Project, environ: Mapping[str, str]) -> SecretsSettings | lis
     folder = project.state.parent
     if not problems:
         problems += _clashes(path, sources, folder)
-    vault = None if table.vault is None else read_vault(path, table.vault, environ, folder)
+    vault = None
+    if table.vault is not None and with_vault:
+        vault = read_vault(path, table.vault, environ, folder)
     if isinstance(vault, list):
         problems += vault
-    elif vault is None:
+    elif table.vault is None:
         problems += [
             f"{path}: {at(('secrets', 'vault'))} is missing: {each.name} is sealed with a key in it"
             for each in sources

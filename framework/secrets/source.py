@@ -73,6 +73,10 @@ class Source(ABC):
         """Where its ciphertexts are written. ``creates``: by one who makes it if there is none."""
         return self.store(home)
 
+    def trial_store(self, home: Home) -> Store:
+        """A writable one that makes nothing: what is written there is judged as if it were kept."""
+        raise NotImplementedError
+
     @abstractmethod
     def transit(self, home: Home) -> AbstractContextManager[Transit]:
         """What its ciphertexts are decrypted by, until the context is left."""

@@ -29,12 +29,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def client_context(ca_file: str, *, strict: bool = True) -> ssl.SSLContext:
+def client_context(ca_file: str, *, strict: bool = True, settings: str) -> ssl.SSLContext:
     """For connections to a server whose certificate one of these CAs has signed, and to no other.
 
     ``ca_file`` names a PEM file; empty: the CAs are those of the system. ``strict = False`` is for
     a CA that RFC 5280 would not have so, and changes nothing else: chain, dates and the host's name
-    are checked all the same.
+    are checked all the same. ``settings``: the table where both stand.
 
     :raises ConfigError: the file cannot be read, or holds no certificate.
     """
@@ -45,13 +45,13 @@ def client_context(ca_file: str, *, strict: bool = True) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     if not strict:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    refusal = _trust(context, ca_file)
+    refusal = _trust(context, ca_file, settings)
     if refusal is not None:
         raise refusal
     return context
 
 
-def _trust(context: ssl.SSLContext, ca_file: str) -> ConfigError | None:
+def _trust(context: ssl.SSLContext, ca_file: str, settings: str) -> ConfigError | None:
     if not ca_file:
         context.load_default_certs()
         return None
@@ -59,10 +59,14 @@ def _trust(context: ssl.SSLContext, ca_file: str) -> ConfigError | None:
         context.load_verify_locations(ca_file)
     except ssl.SSLError:
         return ConfigError(
-            f"{ca_file} holds no certificate: it must be PEM, with -----BEGIN CERTIFICATE-----"
+            f"{ca_file} holds no certificate: it must be PEM, with -----BEGIN CERTIFICATE-----, or "
+            f"set ca_file in {settings} to another"
         )
     except OSError as error:
-        return ConfigError(f"the CA file {ca_file} cannot be read: {error.strerror}")
+        return ConfigError(
+            f"the CA file {ca_file} cannot be read: {error.strerror}. Set ca_file in {settings} to "
+            "one that can"
+        )
     return None
 
 

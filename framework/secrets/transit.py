@@ -11,6 +11,10 @@ from typing import Protocol
 from framework.errors import MatrixError
 
 CIPHERTEXT = re.compile(r"vault:v([1-9][0-9]{0,8}):[A-Za-z0-9+/]+={0,2}")
+BATCH_ITEMS = 200
+"""How many are rewrapped together. OpenBao takes no more than 1000 names and texts in the JSON of
+one request (``max_request_json_strings``): an item has two of each, so some are left for what is
+around them."""
 
 
 class TransitUnavailable(MatrixError):
@@ -19,6 +23,15 @@ class TransitUnavailable(MatrixError):
 
 class TransitRefused(MatrixError):
     """It answered, and the answer is no: asking again changes nothing."""
+
+
+class TransitForbidden(TransitRefused):
+    """Whoever asks has no right to that."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        """``remedy``: of who asks as a service or a tool does."""
+        super().__init__(f"{what}: {remedy}")
+        self.what = what
 
 
 class TooOld(TransitRefused):

@@ -73,8 +73,11 @@ class Reply:
         return table if isinstance(table, dict) else {}
 
 
-def no_reply(error: BaseException, *, name: str, host: str, ca_file: str, settings: str) -> Problem:
-    """Why there is none. ``settings``: the table where ``strict`` and ``ca_file`` stand."""
+def no_reply(
+    error: BaseException, *, name: str, host: str, ca_file: str, settings: str, remedy: str
+) -> Problem:
+    """Why there is none. ``settings``: the table where ``strict`` and ``ca_file`` stand.
+    ``remedy``: what to do where nobody answers."""
     problem = tls_problem(error, host=host, ca_file=ca_file, settings=settings)
     if problem is not None:
         return Problem(f"{name} cannot be asked: {problem.sentence}", problem.lasting)
@@ -82,9 +85,9 @@ def no_reply(error: BaseException, *, name: str, host: str, ca_file: str, settin
     # First, because urllib3 takes a connection that is refused for one that timed out.
     reasons = [each.strerror for each in errors if isinstance(each, OSError) and each.strerror]
     if not reasons and any(isinstance(each, _TIMEOUTS) for each in errors):
-        return Problem(f"{name} does not answer in time", lasting=False)
+        return Problem(f"{name} does not answer in time: {remedy}", lasting=False)
     reason = reasons[0] if reasons else "the connection broke off"
-    return Problem(f"{name} cannot be reached: {reason}", lasting=False)
+    return Problem(f"{name} cannot be reached: {reason}; {remedy}", lasting=False)
 
 
 _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)

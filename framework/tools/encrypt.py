@@ -69,7 +69,11 @@ def encrypt(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Which [[secrets.source]], where there are several."),
+        typer.Option(
+            metavar="NAME",
+            help="Which [[secrets.source]], where there are several: its path, or "
+            "NAMESPACE/SECRET.",
+        ),
     ] = None,
     namespace: Annotated[
         str | None,
@@ -131,8 +135,9 @@ def encrypt(
         0   it is sealed
         1   somebody else has changed it meanwhile: look at it, and run this again
         2   options that do not go together, or none
-        75  the key or the source does not answer now: try again, which is always safe
+        75  the key or the source does not answer now: try again, always safe
         78  FILE, a value, matrix.toml or a right is missing or wrong
+        130 interrupted (143 by SIGTERM): run it again, always safe
     """
     configure_logging(log_level)
     is_default = file is None and one is None and Path(DEFAULT).is_file()
@@ -140,6 +145,12 @@ def encrypt(
         file = DEFAULT
     if (file is None) == (one is None):
         raise typer.BadParameter("give a FILE (- for standard input), or --set SECTION.FIELD")
+    if one is not None and "=" in one:
+        raise typer.BadParameter(
+            "give the name alone: the value is asked for, or piped in. What you gave after = is in "
+            "the history of your shell now: change it where it comes from",
+            param_hint="--set",
+        )
     if one is not None and (prune or written):
         raise typer.BadParameter(
             "--prune and --format are about a FILE; --set changes one field and no other"

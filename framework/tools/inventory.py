@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,6 @@ from framework.tools.sealed import sealed_sources
 
 if TYPE_CHECKING:
     from framework.secrets.kubernetes.client import KubernetesClient
-
-_NO_VAULT = {
-    "address": "https://vault.invalid",
-    "key": "none",
-    "login": {"method": "token", "token_file": "none"},
-}
-"""In the place of [secrets.vault], half of which may be missing: it is read in ``vaultkey``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +46,6 @@ class Chosen:
     file: Path | None
     cluster: str | None
     namespace: str | None
-
-
-def settings_of(project: Project) -> SecretsSettings:
-    """All but [secrets.vault].
-
-    :raises ConfigError: a line for each problem.
-    """
-    if isinstance(project.secrets.get("vault"), Mapping):
-        project = replace(project, secrets={**project.secrets, "vault": _NO_VAULT})
-    return SecretsSettings.of(project)
 
 
 @contextmanager

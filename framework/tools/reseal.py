@@ -1,15 +1,14 @@
 """``matrix reseal``: what is sealed at one place, or with another key, into a Secret of its own.
 
-Which places and keys, is decided here; what is left to be done by a human, is told here. The rest
-is ``secrets.resealing``'s.
+Which places and keys, is decided here. What is left to be done by a human, says ``resealed``; the
+rest is ``secrets.resealing``'s.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +18,10 @@ from framework.errors import ConfigError
 from framework.process import configure_logging
 from framework.project import Project
 from framework.secrets.kubernetes.source import KubernetesSource
-from framework.secrets.resealer import Resealed
 from framework.secrets.resealing import have_resealed
 from framework.secrets.settings import SecretsSettings
-from framework.secrets.source import Home
 from framework.tools.options import LogLevelOption
-from framework.tools.restart import kubectl, next_step
+from framework.tools.resealed import Told
 from framework.tools.sealed import printable
 
 _PLACE = re.compile(r"([^/:]+)/([^/:]+)(?::([^/:]+))?")
@@ -68,7 +65,7 @@ def reseal(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Try all but to seal: nothing is made."),
+        typer.Option("--dry-run", help="Try all of it, and make nothing."),
     ] = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
@@ -77,7 +74,8 @@ def reseal(
     A ciphertext opens nowhere but at the place that it was sealed for, so one that is to lie
     elsewhere is sealed anew. A human runs this, who may decrypt there and encrypt here: in a
     process of its own, which hands back names alone. The old Secret stays as it is, and no Secret
-    that is there is written over. What is left to do is printed, as commands.
+    that is there is written over. What is left to do is printed, as commands; run again, it prints
+    them again.
 
     Where to, says a sealed [[secrets.source]] of matrix.toml. A document may become sealed fields
     on the way: what decides is layout there.
@@ -102,11 +100,12 @@ def reseal(
 
     \b
     Exit status:
-        0   it is sealed, or with --dry-run it could be
+        0   it is sealed, now or by an earlier run, or with --dry-run it could be
         2   options that do not go together, or none
         75  Vault or Kubernetes does not answer now: run it again, always safe
-        78  it cannot be decrypted, the new Secret exists already, or
+        78  it cannot be decrypted, another such Secret exists already, or
             matrix.toml or a right is missing or wrong
+        130 interrupted (143 by SIGTERM): run it again, always safe
     """
     configure_logging(log_level)
     settings = SecretsSettings.of(Project.find(os.environ, Path.cwd()))
@@ -120,88 +119,14 @@ def reseal(
     given = {"key": from_key, "mount": from_mount}
     changed = {name: value for name, value in given.items() if value is not None}
     old_home = replace(settings.home, vault={**(settings.home.vault or {}), **changed})
-    done = have_resealed(old, old_home, new, settings.home, dry_run=dry_run)
+    done = have_resealed(
+        old, old_home, new, settings.home, dry_run=dry_run, patience_s=settings.patience_s
+    )
     resealed = Told(done, old, old_home, new, settings.home)
     for line in (*resealed.what(), *(() if dry_run else resealed.next())):
         typer.echo(printable(line))
     for warning in done.warnings:
         typer.echo(printable(f"warning: {warning}"), err=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What was done, in lines, and what is left to do, in commands."""
-
-    done: Resealed
-    old: KubernetesSource
-    old_home: Home
-    new: KubernetesSource
-    home: Home
-
-    def what(self) -> Iterator[str]:
-        old, new, done = self.old, self.new, self.done
-        yield f"opened      {_versions(done.opened)} in {old.name}, with {_key(self.old_home)}"
-        verb = "would seal" if None in done.sealed.values() else "sealed"
-        yield f"{verb:<11} {_versions(done.sealed)} in {new.name}, with {_key(self.home)}"
-        if done.left:
-            yield f"left        {', '.join(done.left)} in {old.name}"
-
-    def next(self) -> Iterator[str]:
-        yield "next        in this order:"
-        for number, (what, *commands) in enumerate(self._steps(), 1):
-            yield ""
-            yield f"{number}. {what}:"
-            yield from (f"   {each}" for each in commands)
-
-    def _steps(self) -> Iterator[Sequence[str]]:
-        """Each in words and commands; at every one of them, what is read is still there."""
-        old, new, key = self.old, self.new, _key(self.old_home)
-        is_new_key = key != _key(self.home)
-        kubectl_there = f"{kubectl(self.home)} -n {old.namespace}"
-        roles = f"auth/{self._auth}/role"
-        yield (
-            "Let the services read it: give them this matrix.toml, and the right to",
-            "matrix access",
-            "matrix vault bootstrap --from access.json",
-            next_step(new, self.done.sealed, self.home),
-        )
-        if is_new_key or old.namespace != new.namespace:
-            yield (
-                "When they run, suspend what rotates the old Secret",
-                f"{kubectl_there} get cronjobs",
-                f"""{kubectl_there} patch cronjob NAME -p '{{"spec": {{"suspend": true}}}}'""",
-            )
-        yield (
-            "Take away the rights to the old one",
-            f"vault list {roles}",
-            f"vault delete {roles}/NAME",
-            "vault policy delete NAME",
-        )
-        left = f", unless {', '.join(self.done.left)} is still read" if self.done.left else ""
-        yield f"Delete the old Secret{left}", f"{kubectl_there} delete secret {old.secret}"
-        if is_new_key:
-            yield (
-                "Keep the old key until no backup holds the old Secret any more. Then",
-                f"vault write {key}/config deletion_allowed=true",
-                f"vault delete {key}",
-            )
-
-    @property
-    def _auth(self) -> str:
-        """Where pods log in, if that is written down."""
-        login = (self.home.vault or {})["login"]
-        return str(login["mount"]) if login["method"] == "kubernetes" else "kubernetes"
-
-
-def _versions(data_keys: Mapping[str, int | None]) -> str:
-    return ", ".join(
-        name if version is None else f"{name} (v{version})" for name, version in data_keys.items()
-    )
-
-
-def _key(home: Home) -> str:
-    vault = home.vault or {}
-    return f"{vault['mount']}/keys/{vault['key']}"
 
 
 def _target(settings: SecretsSettings, named: str | None) -> KubernetesSource:

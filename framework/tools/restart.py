@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from shlex import quote
 
 from framework.errors import ConfigError
 from framework.secrets.access import FILE as ACCESS
 from framework.secrets.access import Access
+from framework.secrets.commands import kubectl
 from framework.secrets.kubernetes.source import KubernetesSource
 from framework.secrets.source import Home, Source
 
@@ -17,42 +17,37 @@ def next_step(source: Source, changed: Collection[str], home: Home) -> str:
     """In words, or as a command for a shell. ``changed``: data keys."""
     if not isinstance(source, KubernetesSource):
         return "start again what reads it; matrix read shows what that will get"
-    restart = f"{kubectl(home)} -n {source.namespace} rollout restart"
-    readers = _readers(source, changed, Path(home.folder, ACCESS))
-    if readers is None:
-        return f"{restart} deployment/NAME, for all that read it: matrix access finds out which"
-    if not readers:
+    names = readers(source, changed, home)
+    if names is None:
+        some = restart(source.namespace, ["NAME"], home)
+        return f"matrix access, then {some}, for each that it says reads {source.secret}"
+    if not names:
         return f"nothing reads that, as {ACCESS} has it: matrix access --check sees if it is right"
-    return " ".join((restart, *(f"deployment/{name}" for name in readers)))
+    return restart(source.namespace, names, home)
 
 
-def kubectl(home: Home) -> str:
-    """With the context that we use too."""
-    context = home.kubernetes.get("context")
-    return f"kubectl --context {quote(context)}" if context else "kubectl"
+def restart(namespace: str, names: Sequence[str], home: Home) -> str:
+    """The command that starts these again."""
+    deployments = " ".join(f"deployment/{name}" for name in names)
+    return f"{kubectl(home)} -n {namespace} rollout restart {deployments}"
 
 
-def _readers(
-    source: KubernetesSource, changed: Collection[str], file: Path
-) -> Sequence[str] | None:
+def readers(source: KubernetesSource, changed: Collection[str], home: Home) -> Sequence[str] | None:
     """The workloads that read any of it; None: that is not written down."""
     try:
-        access = Access.read(file)
+        access = Access.read(Path(home.folder, ACCESS))
     except ConfigError:
         return None
-    workloads = [
-        workload
-        for namespace in access.namespaces
-        if (namespace.cluster, namespace.namespace) == (source.cluster, source.namespace)
-        for workload in namespace.workloads
-    ]
-    if not workloads:
-        return None
-    return [
-        workload.name
-        for workload in workloads
-        if any(
-            each.secret == source.secret and not set(changed).isdisjoint(each.data_keys)
-            for each in workload.reads
-        )
-    ]
+    for namespace in access.namespaces:
+        inventory = [namespace.place(secret) for secret in namespace.inventory]
+        if source.place in inventory:
+            return [
+                workload.name
+                for workload in namespace.workloads
+                if any(
+                    namespace.place(secret) == source.place
+                    and not set(changed).isdisjoint(secret.data_keys)
+                    for secret in workload.reads
+                )
+            ]
+    return None

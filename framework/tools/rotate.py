@@ -12,6 +12,7 @@ import random
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +25,9 @@ from framework.project import Project
 from framework.secrets import rotator
 from framework.secrets.access import FILE as ACCESS
 from framework.secrets.plan import Settings
-from framework.secrets.rotator import Outcome, Result
-from framework.tools.inventory import Chosen, Key, opened, settings_of
+from framework.secrets.rotator import Entry, Outcome, Result
+from framework.secrets.settings import SecretsSettings
+from framework.tools.inventory import Chosen, Key, opened
 from framework.tools.options import LogLevelOption
 from framework.tools.rotation import Rotation
 
@@ -84,7 +86,7 @@ def rotate(
     What the local keyring seals is named in matrix.toml: every [[secrets.source]]. What a key in
     Vault seals is named in access.json, and so are that key and the role that rotates it: a CronJob
     needs that file, VAULT_ADDR and VAULT_CACERT, and no matrix.toml. At each Secret it leaves
-    annotations that say when it was rewrapped, and an Event that says what became of it.
+    annotations that say when it was rewrapped, or what is in the way, and an Event.
 
     \b
         [secrets.rotate]
@@ -94,7 +96,8 @@ def rotate(
 
     With retire = true it raises min_decryption_version, as far as everything was found sealed with
     newer versions when it began. An old copy of what is sealed is then of no use any more: not to
-    a thief, and not to you, unless you --recover.
+    a thief, and not to you, unless you --recover. As long as one lies in its place, everything else
+    is rewrapped, and no new version is made.
 
     It prints a table on a terminal; elsewhere JSON, a line for each data key and one for the run.
 
@@ -112,12 +115,13 @@ def rotate(
         5   failed: run it again
         74  what became of it could not be written: see with --dry-run
         78  matrix.toml or access.json is wrong, or names nothing that is sealed
+        130 interrupted (143 by SIGTERM): run it again, always safe
     """
     configure_logging(log_level)
     if yes and not recover:
         raise typer.BadParameter("it is for --recover: nothing else is asked", param_hint="--yes")
     project = Project.find(os.environ, Path.cwd())
-    settings = settings_of(project)
+    settings = SecretsSettings.of(project, with_vault=False)  # ``vaultkey`` reads that
     ask = recover and not (dry_run or yes)
     if ask and not sys.stdin.isatty():
         raise typer.BadParameter(
@@ -166,7 +170,7 @@ class _Task:
         if shown:
             typer.echo("\r\x1b[K", nl=False, err=True)
         if self.key.kubernetes is not None and not dry_run:
-            _post(self.key.kubernetes, result)
+            _tell(self.key.kubernetes, self.key.inventory, result)
         return Rotation(
             result,
             settings=self.settings,
@@ -177,14 +181,17 @@ class _Task:
         )
 
 
-def _post(kubernetes: KubernetesClient, result: Result) -> None:
+def _tell(kubernetes: KubernetesClient, inventory: Sequence[Entry], result: Result) -> None:
+    """At the Secrets themselves."""
     # Here, because it takes a while, and is not needed on a laptop.
     from framework.secrets.kubernetes.events import events_of, post
+    from framework.secrets.kubernetes.results import annotate
 
     # Without Vault there is no time but this machine's, which decides nothing here.
     warning = post(kubernetes, events_of(result), result.now or datetime.now(UTC))
     if warning is not None:
         typer.echo(f"warning: {warning}", err=True)
+    annotate(inventory, result)
 
 
 def _show(step: str, number: int, of: int) -> None:

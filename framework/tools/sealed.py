@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from shlex import quote
@@ -26,6 +26,12 @@ cluster = "home"
 namespace = "{namespace}"
 secret = "{secret}"
 """
+_IN_VAULT = """
+[secrets.vault]
+address = "https://vault.example.org:8200"
+key = "matrix"
+# who logs in: for you, vault login and export VAULT_TOKEN_FILE=~/.vault-token; in pods, VAULT_ROLE
+"""
 
 
 def sealed_sources(
@@ -46,13 +52,14 @@ def sealed_sources(
         where = f", and there is no {FILE} in this folder. Make one with these lines"
     else:
         where = f". Put these lines into {settings.path}"
-    lines = _IN_A_FILE
+    lines, vault = _IN_A_FILE, ""
     if place and place.keys() & {"namespace", "secret"}:
         names = {"namespace": "matrix", "secret": "matrix-secrets", **place}
         lines = _IN_KUBERNETES.format(**names)
+        vault = _IN_VAULT if settings.vault is None else ""
     if layout == "fields":
         lines += 'layout = "fields"\n'
-    raise ConfigError(f"no place for sealed secrets is named yet{where}:\n\n{lines}")
+    raise ConfigError(f"no place for sealed secrets is named yet{where}:\n\n{lines}{vault}")
 
 
 def sealed_source(
@@ -62,8 +69,8 @@ def sealed_source(
     layout: Layout = "document",
     place: Mapping[str, str],
 ) -> Source:
-    """The one that is called so, or the only one that fits ``place`` best, moved there if it is not
-    there. ``layout`` as above.
+    """The one that is called so, or the only one that fits ``place`` best, and then ``layout``,
+    moved there if it is not there.
 
     :raises ConfigError: there is none, or which one is meant is not clear.
     """
@@ -76,17 +83,19 @@ def sealed_source(
     among = list(by_name.values()) if named is None else [_called(named, by_name)]
     for name, value in place.items():
         among = [each for each in among if getattr(each, name, None) == value] or among
+    among = [each for each in among if each.layout == layout] or among
     if len(among) > 1:
-        names = ", ".join(source.name for source in among)
-        raise ConfigError(f"there are several sources: say which with --source: {names}")
+        raise ConfigError(f"there are several sources: say which, with {_options(among)}")
     return _moved(among[0], place, by_name)
 
 
 def _called(named: str, by_name: Mapping[str, Source]) -> Source:
-    if named in by_name:
-        return by_name[named]
+    found = by_name.get(named) or by_name.get(f"Secret {named}")
+    if found is not None:
+        return found
     near = get_close_matches(named, by_name, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(by_name)}"
+    meant = [by_name[name] for name in near] or by_name.values()
+    hint = f"did you mean {_options(meant)}?"
     raise ConfigError(f"no [[secrets.source]] that is sealed is called {named}; {hint}")
 
 
@@ -105,9 +114,14 @@ def _moved(source: Source, place: Mapping[str, str], by_name: Mapping[str, Sourc
     if moved.name != source.name and moved.name in by_name:
         raise ConfigError(
             f"{moved.name} has a [[secrets.source]] of its own, which says how it is sealed: "
-            f"--source {quote(moved.name)}"
+            f"{_options([moved])}"
         )
     return moved
+
+
+def _options(sources: Iterable[Source]) -> str:
+    """What names each on the command line."""
+    return " or ".join(f"--source {quote(source.name)}" for source in sources)
 
 
 def printable(text: str) -> str:

@@ -102,7 +102,7 @@ def _serve() -> None:
             print(json.dumps({"status": status, "said": said.read().decode()}), flush=True)
 
 
-def _asked(request: Mapping[str, Any]) -> Any:
+def _asked(request: Mapping[str, Any], **_: Any) -> Any:
     """Here, and not in a process that first imports it all."""
     from framework.secrets.asking import Failure, Kind
     from framework.secrets.child import answer

@@ -192,6 +192,16 @@ def test_an_approle_that_is_not_known(each_vault: RealVault, key: str, what: str
         transit.read_key()
 
 
+def test_what_is_too_long_for_it_is_not_asked_again(vault: RealVault) -> None:
+    """Vault 1.21 says so with status 500, after which it would be tried again otherwise."""
+    key = new_key(vault)
+    with (
+        open_transit(settings(vault, key), root(vault), patience_s=120) as transit,
+        pytest.raises(TransitRefused, match="takes no request as large as this"),
+    ):
+        transit.encrypt(HOME, bytes(800_000))
+
+
 def test_one_that_is_sealed_frozen_or_gone_is_asked_again(private_vault: RealVault) -> None:
     key = new_key(private_vault)
     with open_transit(settings(private_vault, key), root(private_vault), patience_s=0.3) as transit:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ import psutil
 import pytest
 
 from tests.real.authority import Authority
-from tests.real.production import DATA_KEY, DOCUMENT, FIELDS, ROOT, Production
+from tests.real.production import COPY, DATA_KEY, DOCUMENT, FIELDS, ROOT, Production
 from tests.real.servers import RealKubernetes, RealVault
 from tests.real.witness import LIMIT_S, Witness
 from tests.secrets.scanning import counts
@@ -109,10 +110,14 @@ class House(Production):
         return {**known, "MATRIX_TOML": toml, "VAULT_TOKEN_FILE": self.path("human")}
 
     def reseal(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        environ = {**self.environ_of_a_human(), **environ}
+        return self.run("reseal", "--log-level", "debug", *words, **environ)
+
+    def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [Path(sys.executable).with_name("matrix"), "reseal", "--log-level", "debug", *words],
+            [Path(sys.executable).with_name("matrix"), *words],
             cwd=self.folder,
-            env={**self.environ_of_a_human(), **environ},
+            env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -163,11 +168,15 @@ def test_a_service_reads_what_another_tool_had_sealed(house: House) -> None:
     assert done.returncode == 0, done.stderr
     assert house.all_secrets()[1] == before[1]
     assert house.read().token.get_secret_value() == house.values["declared: scalar"]
-    kept = house.stored(DOCUMENT).data
+    kept = house.stored(DOCUMENT)
     again = house.reseal(*of_the_other_tool(house))
-    assert again.returncode == 78
-    assert f"Secret {house.name}/{DOCUMENT} exists already" in again.stderr
-    assert house.stored(DOCUMENT).data == kept
+    assert again.returncode == 0, again.stderr
+    assert ", by an earlier run\n" in again.stdout
+    house.seal_as_the_other_tool("{}")
+    another = house.reseal(*of_the_other_tool(house))
+    assert another.returncode == 78
+    assert f"Secret {house.name}/{DOCUMENT} exists already" in another.stderr
+    assert house.stored(DOCUMENT) == kept
 
 
 def test_a_service_never_reads_with_a_key_that_is_not_derived(house: House) -> None:
@@ -227,7 +236,7 @@ def test_a_document_becomes_fields(house: House) -> None:
     ("key", "said"),
     [
         (OLD_KEY, "cannot be decrypted: the ciphertext does not verify: "),
-        ("nobody-s", "let its policy have update there"),
+        ("nobody-s", "log in as one who may decrypt with "),
     ],
 )
 def test_with_another_key_nothing_is_made(house: House, key: str, said: str) -> None:
@@ -250,6 +259,58 @@ def test_with_a_new_key_that_is_not_derived_nothing_is_made(house: House) -> Non
     assert house.all_secrets() == before
 
 
+def test_a_dry_run_misses_a_right_as_the_real_one_would(house: House) -> None:
+    place = house.place("document", COPY)
+    house.create(house.name, COPY, {DATA_KEY: house.ciphertext(place, DATA_KEY, "{}")})
+    house.remove(DOCUMENT)
+    before = house.all_secrets()[0]
+    kubeconfig = house.kubernetes.kubeconfig(house.name, "tide")  # who may get both, and no more
+    toml = house.configure(file="tide.toml", kubeconfig=kubeconfig)
+    words = ("--from", f"{house.name}/{COPY}:{DATA_KEY}", "--to", f"{house.name}/{DOCUMENT}")
+    done = house.reseal(*words, "--dry-run", MATRIX_TOML=toml)
+    assert done.returncode == 78
+    assert "verbs: [create]}" in done.stderr
+    assert house.all_secrets()[0] == before
+
+
+# --------------------------------------------------------------------------- what is left to do
+
+
+def test_the_steps_to_another_name_leave_nobody_without_a_right(
+    each_vault: RealVault, kubernetes: RealKubernetes, tmp_path: Path
+) -> None:
+    house = House(each_vault, kubernetes, tmp_path)
+    house.make()
+    now = house.toml.read_text()
+    place = f'cluster = "home"\nnamespace = "{house.name}"\nsecret = "{COPY}"\n'
+    both = now + f'\n[[secrets.source]]\nkind = "kubernetes"\n{place}'
+    both = both.replace(str(house.kubeconfig), str(kubernetes.admin))
+    human = {**house.environ_of_a_human(), "MATRIX_TOML": house.write("both.toml", both)}
+    words = ("--from", f"{house.name}/{DOCUMENT}:{DATA_KEY}", "--to", f"{house.name}/{COPY}")
+    done = house.run("reseal", *words, **human)
+    assert done.returncode == 0, done.stderr
+    first, second = re.findall(r"^   matrix (vault bootstrap .*)", done.stdout, re.MULTILINE)
+    assert house.run("access", **human).returncode == 0
+    admin = {**house.environ, "VAULT_TOKEN_FILE": house.path("admin")}
+    made = house.run(*first.split(), **{**human, **admin})
+    assert made.returncode == 0, made.stderr
+    assert_reads(house)
+    house.configure(document=COPY)
+    assert_reads(house)
+    assert house.run("access", **house.environ).returncode == 0
+    refused = house.run(*first.split(), **admin)
+    assert refused.returncode == 78
+    assert f"would lose {DATA_KEY} in {DOCUMENT}" in refused.stderr
+    assert house.run(*second.split(), **admin).returncode == 0
+    assert_reads(house)
+    house.toml.write_text(now)
+    assert house.refused()[0] == 78
+
+
+def assert_reads(house: House) -> None:
+    assert house.read().token.get_secret_value() == house.values["declared: scalar"]
+
+
 # --------------------------------------------------------------------------------- what can be seen
 
 COMMAND = """
@@ -267,7 +328,7 @@ BY_ITSELF = """
 import json
 from framework.secrets import child, resealing
 
-def ask(request):
+def ask(request, limit_s):
     return child.answer(json.loads(json.dumps(request)))["documents"]
 
 resealing.ask = ask

@@ -27,7 +27,7 @@ import typer
 from typer.testing import CliRunner
 
 from framework.secrets.access import Access, Secret
-from framework.secrets.renewal import ROTATED_AT, ROTATED_TO
+from framework.secrets.renewal import ROTATED_AT, ROTATED_RESULT, ROTATED_TO
 from framework.secrets.transit import Sealed, TransitRefused, version_of
 from framework.secrets.vault.policies import ROTATOR
 from framework.tools.rotate import rotate
@@ -324,13 +324,16 @@ def test_a_vault_that_was_restored_stops_it(private: Job) -> None:
     assert (stopped.status, stopped.last["rotated"]) == (BLOCKED, False)
     assert "restored from an older backup" in stopped.reason("tide.pin")
     assert private.key["latest_version"] == 1
-    assert (private.production.stored(DOCUMENT), private.production.stored(FIELDS)) == before
+    after = private.production.stored(DOCUMENT), private.production.stored(FIELDS)
+    assert [each.data for each in after] == [each.data for each in before]
+    assert all("older backup" in each.annotations[ROTATED_RESULT] for each in after)
     assert {each["reason"] for each in private.events(FIELDS)} == {"Rotated", "RotateBlocked"}
     private.vault.restore(new)
     private.vault.unseal()
     private.check()
     private.rotated()
     private.check()
+    assert ROTATED_RESULT not in private.production.stored(FIELDS).annotations
 
 
 def test_an_old_ciphertext_after_a_raise_is_blocked_by_name_and_recovered(job: Job) -> None:
@@ -338,11 +341,16 @@ def test_an_old_ciphertext_after_a_raise_is_blocked_by_name_and_recovered(job: J
     job.rotated(RETIRE)
     job.rotated(RETIRE)
     job.production.put(FIELDS, {"tide.pin": old})
+    job.age()
+    stored = set()
     for _ in range(2):
-        blocked = job.run(settings=RETIRE)
-        assert blocked.status == BLOCKED
-        assert "Rotate with --recover" in blocked.reason("tide.pin")
-    assert job.floor == 2
+        blocked = job.run(settings=f"{NOW}\n{RETIRE}")
+        assert (blocked.status, blocked.last["rotated"]) == (BLOCKED, False)
+        assert "Run matrix rotate --recover (" in blocked.reason("tide.pin")
+        stored.add(job.production.stored(FIELDS).version)
+    assert (job.floor, len(stored)) == (2, 1)
+    said = job.production.stored(FIELDS).annotations[ROTATED_RESULT]
+    assert said.startswith("blocked: tide.pin: it is sealed with key version 1 and the key allows")
     warnings = [each for each in job.events(FIELDS) if each["type"] == "Warning"]
     assert [each["reason"] for each in warnings] == ["RotateBlocked"]
     assert warnings[0]["message"].startswith("tide.pin: it is sealed with key version 1 and")
@@ -351,6 +359,7 @@ def test_an_old_ciphertext_after_a_raise_is_blocked_by_name_and_recovered(job: J
     assert recovered.status == DONE
     assert recovered.last["summary"].startswith("lowered min_decryption_version to 1, rewrapped 1")
     assert (job.floor, job.versions) == (1, {3})
+    assert ROTATED_RESULT not in job.production.stored(FIELDS).annotations
     job.check()
     assert job.run(settings=RETIRE).last["min_decryption_version"] == 3
 

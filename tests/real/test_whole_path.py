@@ -263,5 +263,5 @@ async def test_the_local_clock_may_jump_by_days(
             assert update is not None
             seconds, us = server.command("TIME")
             age_s = int(seconds) + int(us) / 1e6 - update.updated.timestamp()
-            # Of what a round trip leaves open the bus's time is the latest: a little ahead, perhaps.
+            # Of what a round trip leaves open the bus's time is the latest: perhaps a bit ahead.
             assert abs(age_s) < LIMIT_S

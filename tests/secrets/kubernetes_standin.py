@@ -185,6 +185,10 @@ class KubernetesStandin(Standin):
             "resourceVersion": str(next(self._versions)),
             "managedFields": [*others, mine],
         }
+        if "dryRun" in request.query:
+            if not held:
+                del made["metadata"]["resourceVersion"]
+            return Answer(code, made)
         self.objects[key] = made
         return Answer(code, made)
 

@@ -108,7 +108,7 @@ def test_it_cannot_be_looked_into_and_dumps_no_core(instead: Answer) -> None:
         """
         import resource
         from framework.secrets import child, hardening
-        def answer(request):
+        def answer(request, allow):
             limits = resource.getrlimit(resource.RLIMIT_CORE)
             return {"documents": [hardening.is_dumpable(), *limits]}
         child.answer = answer
@@ -123,13 +123,14 @@ def test_it_ends_by_itself_should_its_service_be_gone(instead: Answer) -> None:
         """
         from framework.secrets import child
         child.LIFETIME_S = 1
-        child.answer = lambda request: time.sleep(60)
+        child.answer = lambda request, allow: time.sleep(60)
         sys.argv[1:] = sys.argv[-1:]
         child.main()
         """
     )
     assert isinstance(answer, Failure)
     assert answer.sentence.startswith("the process that reads them was killed by signal 14: ")
+    assert answer.is_late
 
 
 def test_a_bug_of_its_own_shows_no_value(instead: Answer) -> None:
@@ -243,6 +244,7 @@ def test_one_that_hangs_is_killed(instead: Answer, code: str, how: str) -> None:
     assert answer.kind == "unavailable"
     assert answer.sentence.startswith(f"{DIED} {how}")
     assert "raise [secrets] patience in matrix.toml" in answer.sentence
+    assert answer.is_late
     assert time.monotonic() - started_s < 20
 
 

@@ -15,6 +15,7 @@ from framework.secrets.encryptor import (
     EDIT_PREFIX,
     HEADROOM,
     LAST_APPLIED,
+    SEALED_BYTES,
     Change,
     Encryptor,
     Overtaken,
@@ -239,6 +240,20 @@ def test_what_is_no_text_takes_room_too(store: MemoryStore, parts: Encryptor) ->
         parts.fields({"latitude": b"3"})
 
 
+def test_what_is_too_large_is_not_even_sent(
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+) -> None:
+    """Up to the last byte: what is just not too large is as large as it was taken to be."""
+    most = (MAX_BYTES - HEADROOM - len("vault:v1:")) // 4 * 3 - SEALED_BYTES
+    called: list[str] = []
+    transit.before = called.append
+    with pytest.raises(StoreRefused, match=f"would have {MAX_BYTES + 1} bytes, .* two sources"):
+        parts.fields({"latitude": bytes(most + 1)})
+    assert "encrypt" not in called
+    parts.fields({"latitude": bytes(most)})
+    assert len(held(store).data["latitude"]) + HEADROOM == MAX_BYTES - 3
+
+
 # Names of annotations
 
 KUBERNETES_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -323,11 +338,24 @@ def test_another_who_creates_the_secret_first_is_not_overwritten(
 def test_a_secret_that_vanishes_meanwhile_is_not_made_anew(
     store: MemoryStore, parts: Encryptor
 ) -> None:
-    parts.fields({"latitude": b"1"})
-    store.before = at_first("replace", lambda: setattr(store, "stored", None))
-    with pytest.raises(Overtaken):
-        parts.fields({"latitude": b"2"})
-    assert store.stored is None
+    for field in ("latitude", "new.one"):
+        parts.fields({"latitude": b"1"})
+        store.before = at_first("replace", lambda: setattr(store, "stored", None))
+        with pytest.raises(Overtaken, match=r"matrix-parts: removed by somebody else, look and"):
+            parts.fields({field: b"2"})
+        assert store.stored is None
+
+
+def test_a_secret_that_was_made_anew_meanwhile_is_not_changed(
+    store: MemoryStore, parts: Encryptor
+) -> None:
+    """Under the same name, so whoever made it did not know of this change."""
+    theirs = Stored("7", {}, uid="theirs")
+    store.stored = Stored("1", {"tide.token": "vault:v1:AAAA"}, uid="first")
+    store.before = at_first("replace", lambda: setattr(store, "stored", theirs))
+    with pytest.raises(Overtaken, match="removed and made anew by somebody else"):
+        parts.fields({"latitude": b"1"})
+    assert store.stored is theirs
 
 
 def test_a_write_that_went_round_the_contract_counts_as_a_change(
@@ -401,6 +429,23 @@ def test_what_somebody_else_has_stored_since_is_not_touched(
     store.before = overtake
     parts.fields({"latitude": b"mine"})
     assert opened(transit, store) == {"latitude": b"theirs"}
+
+
+def test_a_version_that_is_retired_when_it_is_there_is_no_success(
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+) -> None:
+    """By a rotation that does not know of it."""
+
+    def retire() -> None:
+        transit.rotate()
+        transit.set_min_decryption_version(2)
+
+    store.after = at_first("create", retire)
+    with pytest.raises(TransitRefused, match=r"is changed, and nobody can .* rotate --recover"):
+        parts.fields({"latitude": b"1"})
+    assert version_of(held(store).data["latitude"]) == 1
+    parts.fields({"latitude": b"2"})
+    assert opened(transit, store) == {"latitude": b"2"}
 
 
 def test_a_transit_that_is_away_afterwards_is_a_warning(

@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import os
+import socket
 import ssl
 import stat
 import time
@@ -193,8 +194,9 @@ def test_an_immutable_one(standin: KubernetesStandin, store: KubernetesStore) ->
     assert held is not None
     said = refusal(StoreRefused, lambda: store.replace(held, {"a": "new"}, {}))
     assert said == (
-        f"Secret {NAMESPACE}/{NAME} is immutable, so Kubernetes does not change it: make another "
-        "with matrix encrypt, and let secret in [[secrets.source]] name it"
+        f"Secret {NAMESPACE}/{NAME} is immutable, so Kubernetes does not change it: make another, "
+        "with matrix encrypt, or with matrix reseal, which keeps the values, and let secret in "
+        "[[secrets.source]] name it"
     )
     assert store.replace(held, held.data, {"b": "c"}).annotations == {"b": "c"}
 
@@ -393,16 +395,18 @@ def test_a_bad_moment(standin: KubernetesStandin, store: KubernetesStore, code: 
     if code == 429:
         assert store.replace(held, {"a": "2"}, {}).data == {"a": "2"}
     else:
-        assert refusal(StoreUnavailable, lambda: store.replace(held, {"a": SEALED}, {})).endswith(
-            f"answers with status {code}"
-        )
+        said = refusal(StoreUnavailable, lambda: store.replace(held, {"a": SEALED}, {}))
+        assert f"answers with status {code}: try again" in said
         assert store.read() == read
 
 
 def test_a_bad_moment_that_does_not_end(standin: KubernetesStandin, store: KubernetesStore) -> None:
     standin.intercept = lambda request: status(503, "ServiceUnavailable", MARKER)
     began = time.monotonic()
-    assert refusal(StoreUnavailable, store.read).endswith("answers with status 503")
+    assert refusal(StoreUnavailable, store.read).endswith(
+        "answers with status 503: try again; if it stays so, its log, or kubectl get --raw "
+        "/readyz, says why"
+    )
     assert time.monotonic() - began < 2
     assert len(standin.requests) > 1
 
@@ -452,11 +456,15 @@ def test_a_write_whose_reply_is_lost_is_not_repeated(
 
 
 def test_one_that_is_not_there(standin: KubernetesStandin, store: KubernetesStore) -> None:
-    free = standin.kubeconfig(cluster={"server": "https://127.0.0.1:1"})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    free = standin.kubeconfig(cluster={"server": f"https://127.0.0.1:{port}"})
     with closing(KubernetesClient(KubernetesSettings(kubeconfig=free), patience_s=0)) as client:
         gone = KubernetesStore(client, namespace=NAMESPACE, name=NAME)
         assert refusal(StoreUnavailable, gone.read) == (
-            "Kubernetes at 127.0.0.1:1 cannot be reached: Connection refused"
+            f"Kubernetes at 127.0.0.1:{port} cannot be reached: Connection refused; see whether it "
+            "is up (kubectl get --raw /readyz), and whether kubeconfig and context in "
+            "[secrets.kubernetes], or KUBECONFIG, name the right one"
         )
 
 
@@ -584,7 +592,11 @@ def test_in_a_pod(
 ) -> None:
     client = opened(pod(standin, account))
     assert client.namespace == NAMESPACE
-    assert KubernetesStore(client, namespace=NAMESPACE, name=NAME).read() is None
+    store = KubernetesStore(client, namespace=NAMESPACE, name=NAME)
+    assert store.read() is None
+    standin.intercept = lambda request: Answer(200, after_s=-0.01)
+    said = refusal(StoreUnavailable, store.read)
+    assert said.endswith("and whether a NetworkPolicy keeps this pod from it")
 
 
 @pytest.mark.parametrize(

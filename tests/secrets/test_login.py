@@ -111,7 +111,7 @@ def test_a_file_without_a_credential(
     what, remedy = {
         "kubernetes": (
             "the token of the service account",
-            'projected volume with audience "vault"',
+            'with audience "vault", or correct token_file. It is for pods: elsewhere set method',
         ),
         "approle": ("the secret id", "correct secret_id_file"),
         "token": ("the Vault token", "log in (vault login), or correct token_file"),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from framework.errors import MatrixError
-from framework.secrets.patience import SHORTEST_S, Again, given, patiently
+from framework.secrets.kubernetes import client as asking
+from framework.secrets.patience import BRIEFLY_S, SHORTEST_S, Again, given, patiently
+from tests.secrets.httpserver import Answer
+from tests.secrets.kubernetes_standin import KubernetesStandin
 
 
 class Time:
@@ -98,3 +105,30 @@ def test_a_failure_is_raised_where_nothing_hangs_on_it() -> None:
         given(failure)
     assert caught.value is failure
     assert caught.value.__context__ is None
+
+
+def test_an_api_server_that_was_waited_for_in_vain_is_asked_briefly_until_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a hundred Secrets would take a quarter of an hour to fail. Who writes in vain still has
+    all the patience to look what became of it."""
+    limits: list[float] = []
+
+    def noted(once: Any, *, patience_s: float, repeat: bool) -> Any:
+        limits.append(patience_s)
+        return patiently(once, patience_s=0, repeat=repeat)
+
+    monkeypatch.setattr(asking, "patiently", noted)
+    away, there = Answer(503, {}), Answer(200, {})
+    with KubernetesStandin(tmp_path) as standin, closing(standin.client(patience_s=8)) as client:
+        for answer, repeat in (
+            (away, False),
+            (away, True),
+            (away, True),
+            (there, True),
+            (there, True),
+            (away, False),
+        ):
+            standin.intercept = partial(lambda answer, request: answer, answer)
+            client.ask("GET" if repeat else "PUT", "/api", repeat=repeat)
+    assert limits == [8, 8, BRIEFLY_S, BRIEFLY_S, 8, BRIEFLY_S]

@@ -36,7 +36,7 @@ def serving(leaf: Leaf) -> Iterator[int]:
 
 def problem(leaf: Leaf, ca_file: Path, *, strict: bool = True) -> Problem | None:
     """What is wrong with a connection to 127.0.0.1, if it cannot be."""
-    context = client_context(str(ca_file), strict=strict)
+    context = client_context(str(ca_file), strict=strict, settings="[table]")
     with serving(leaf) as port:
         try:
             with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -131,8 +131,8 @@ def test_another_machine(host: str) -> None:
 
 def test_it_is_the_same_on_every_python(tmp_path: Path) -> None:
     ca_file = str(Authority(tmp_path).ca_file)
-    context = client_context(ca_file)
-    loose = client_context(ca_file, strict=False)
+    context = client_context(ca_file, settings="[table]")
+    loose = client_context(ca_file, strict=False, settings="[table]")
     assert context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_flags & ~ssl.VERIFY_X509_STRICT == loose.verify_flags
     for each in (context, loose):
@@ -154,17 +154,22 @@ def test_the_keys_of_a_connection_are_written_nowhere(
 def test_a_ca_that_cannot_be_used(tmp_path: Path) -> None:
     def said(ca_file: Path) -> str:
         with pytest.raises(ConfigError) as caught:
-            client_context(str(ca_file))
+            client_context(str(ca_file), settings="[table]")
         assert caught.value.__context__ is None
         return str(caught.value).replace(str(tmp_path), "")
 
     (tmp_path / "empty").touch()
-    assert said(tmp_path / "none") == "the CA file /none cannot be read: No such file or directory"
-    assert said(tmp_path / "empty").startswith("/empty holds no certificate: it must be PEM")
+    assert said(tmp_path / "none") == (
+        "the CA file /none cannot be read: No such file or directory. Set ca_file in [table] to "
+        "one that can"
+    )
+    other = said(tmp_path / "empty")
+    assert other.startswith("/empty holds no certificate: it must be PEM")
+    assert other.endswith("or set ca_file in [table] to another")
 
 
 def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
-    context = client_context(str(Authority(tmp_path).ca_file))
+    context = client_context(str(Authority(tmp_path).ca_file), settings="[table]")
     near, far = socket.socketpair()
     with near, far:
         far.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -17,13 +17,14 @@ import pytest
 
 from framework.errors import ConfigError, MatrixError
 from framework.secrets.transit import (
+    BATCH_ITEMS,
     Sealed,
     Transit,
     TransitRefused,
     TransitUnavailable,
     Unreadable,
 )
-from framework.secrets.vault.transit import BATCH_BYTES, BATCH_ITEMS, VaultTransit, open_transit
+from framework.secrets.vault.transit import BATCH_BYTES, VaultTransit, open_transit
 from tests.real.authority import Authority
 from tests.secrets.httpserver import Answer, Request
 from tests.secrets.vault_standin import (
@@ -119,7 +120,7 @@ def test_a_rotation_is_asked_for_once(vault: VaultStandin, moment: str) -> None:
     ("moment", "said"),
     [
         ("sealed", "is sealed: unseal it"),
-        ("broken", "answers with status 500"),
+        ("broken", "answers with status 500: try again; if it stays so, its log, or vault status"),
         ("cut", "cannot be reached: "),
     ],
 )
@@ -184,7 +185,18 @@ def test_one_that_is_not_there(vault: VaultStandin) -> None:
     nobody = f"https://127.0.0.1:{port}"
     with opened(vault, address=nobody) as transit, pytest.raises(TransitUnavailable) as caught:
         transit.read_key()
-    assert str(caught.value) == (f"Vault at 127.0.0.1:{port} cannot be reached: Connection refused")
+    assert str(caught.value) == (
+        f"Vault at 127.0.0.1:{port} cannot be reached: Connection refused; see whether it is up "
+        "(vault status), and whether address in [secrets.vault], or VAULT_ADDR, is right"
+    )
+
+
+def test_what_is_too_long_for_it_is_said_at_once(vault: VaultStandin) -> None:
+    vault.intercept = lambda request: refused(500, "JSON string value exceeds allowed length")
+    with opened(vault, patience_s=3) as transit, pytest.raises(TransitRefused) as caught:
+        transit.read_key()
+    assert "takes no request as large as this: split" in str(caught.value)
+    assert len(vault.requests) == 1
 
 
 def test_batches_are_bounded_in_items_and_in_bytes(vault: VaultStandin) -> None:

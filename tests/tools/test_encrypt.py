@@ -283,7 +283,11 @@ def test_more_than_a_line_is_refused_and_does_not_land_in_the_shell(
 def test_ctrl_c_at_the_prompt_ends_its_line(folder: Path) -> None:
     toml(folder, FIELDS)
     shown, status = at_the_prompt(b"\x03")
-    assert (shown.replace("^C", ""), status) == ("tide.token: \r\n", 130)
+    assert (shown.replace("^C", ""), status) == (
+        "tide.token: \r\ninterrupted: what was not written yet stays as it is; run it again, which "
+        "is always safe\r\n",
+        130,
+    )
 
 
 def at_the_prompt(*talk: bytes, after: str = "") -> tuple[str, int]:
@@ -337,7 +341,13 @@ def _until(terminal: int, wanted: bytes | None) -> bytes:
             78,
             ". is not a regular file: name one, or give it on standard input",
         ),
-        (DOCUMENT, ["-", "--source", "secret.sealed"], "{}", 78, "did you mean secrets.sealed?"),
+        (
+            DOCUMENT,
+            ["-", "--source", "secret.sealed"],
+            "{}",
+            78,
+            "did you mean --source secrets.sealed?",
+        ),
         (TEXT, ["-"], "x\n", 0, "has         tide.token"),
         (TEXT, ["-"], "", 78, "standard input has no value to seal"),
         (TEXT, ["-"], "\n", 78, "standard input has no value to seal"),
@@ -374,12 +384,13 @@ def _until(terminal: int, wanted: bytes | None) -> bytes:
         (FIELDS, ["--set", "tide.token"], "", 78, "tide.token: no value was given"),
         (FIELDS, ["-", "--format", "env"], "TIDE__TOKEN=x", 0, "tide.token"),
         (
-            FIELDS + DOCUMENT.replace("secrets.sealed", "b.sealed"),
+            DOCUMENT + DOCUMENT.replace("secrets.sealed", "b sealed"),
             ["-"],
             "{}",
             78,
-            "secrets.sealed, b.sealed",
+            "say which, with --source secrets.sealed or --source 'b sealed'",
         ),
+        (FIELDS, ["--set", f"tide.token={MARK}"], "", 2, "history of your shell now: change it"),
     ],
 )
 def test_what_is_not_clear_is_one_sentence(

@@ -8,18 +8,23 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from framework.project import Project
 from framework.secrets.access import Access, Namespace, Secret, Workload
 from framework.secrets.place import Layout, SecretPlace
+from framework.secrets.settings import SecretsSettings
 from framework.secrets.transit import Sealed
+from tests.secrets.httpserver import Answer, Request
 from tests.secrets.kubernetes_standin import NAMESPACE, KubernetesStandin, encoded
-from tests.secrets.vault_standin import KEY, VaultStandin
+from tests.secrets.vault_standin import KEY, ROLE_ID, SECRET_ID, VaultStandin
 
 MATRIX = str(Path(sys.executable).with_name("matrix"))
 MARK = "s3cr3t-mark"
@@ -31,6 +36,7 @@ cluster = "home"
 namespace = "{NAMESPACE}"
 secret = "matrix-secrets"
 """
+OTHER = SOURCE.replace("matrix-secrets", "matrix-other")
 PARTS = SOURCE.replace("matrix-secrets", "matrix-parts") + 'layout = "fields"\n'
 FILE = '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n'
 
@@ -46,9 +52,10 @@ class Cluster:
         self.kubernetes = kubernetes
         self.vault = vault
 
-    def toml(self, *sources: str, context: str = "") -> None:
+    def toml(self, *sources: str, context: str = "", login: str = "") -> None:
         token = self.folder / "token"
         token.write_text(self.vault.root)
+        login = login or f'{{ method = "token", token_file = "{token}" }}'
         text = f"""
             [secrets.kubernetes]
             kubeconfig = "{self.kubernetes.kubeconfig()}"
@@ -57,7 +64,7 @@ class Cluster:
             address = "{self.vault.address}"
             key = "{KEY}"
             ca_file = "{self.vault.leaf.ca_file}"
-            login = {{ method = "token", token_file = "{token}" }}
+            login = {login}
             """
         (self.folder / "matrix.toml").write_text("\n".join((text, *sources)))
 
@@ -84,10 +91,11 @@ class Cluster:
         (self.folder / "access.json").write_text(Access(namespaces=(namespace,)).text())
 
     def encrypt(self, *words: str, given: str = DOCUMENT) -> subprocess.CompletedProcess[str]:
+        environ = {key: value for key, value in os.environ.items() if "MATRIX_" not in key}
         done = subprocess.run(
             [MATRIX, "encrypt", *words],
             cwd=self.folder,
-            env={key: value for key, value in os.environ.items() if not key.startswith("MATRIX_")},
+            env={**environ, "KUBECONFIG": str(self.kubernetes.folder / "kubeconfig")},
             input=given,
             capture_output=True,
             text=True,
@@ -124,8 +132,8 @@ def test_it_goes_where_the_source_says(cluster: Cluster) -> None:
     assert done.stdout.splitlines() == [
         f"sealed      secrets.json in Secret {NAMESPACE}/matrix-secrets",
         "has         tide.token",
-        f"next        kubectl -n {NAMESPACE} rollout restart deployment/NAME, for all that read "
-        "it: matrix access finds out which",
+        f"next        matrix access, then kubectl -n {NAMESPACE} rollout restart deployment/NAME, "
+        "for each that it says reads matrix-secrets",
     ]
     assert cluster.opened("matrix-secrets", "secrets.json") == DOCUMENT.encode()
 
@@ -172,10 +180,58 @@ def test_a_place_that_a_source_has_is_that_source(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "given", "name", "data_key"),
+    [
+        (["-"], DOCUMENT, "matrix-secrets", "secrets.json"),
+        (["-", "--fields"], DOCUMENT, "matrix-parts", "tide.token"),
+        (["--set", "tide.token"], MARK, "matrix-parts", "tide.token"),
+        (["-", "--source", f"{NAMESPACE}/matrix-parts"], DOCUMENT, "matrix-parts", "tide.token"),
+        (["-", "--namespace", NAMESPACE], DOCUMENT, "matrix-secrets", "secrets.json"),
+        (["--set", "a", "--name", "matrix-new"], MARK, "matrix-new", "a"),
+    ],
+)
+def test_of_several_it_is_the_one_with_that_layout(
+    cluster: Cluster, words: list[str], given: str, name: str, data_key: str
+) -> None:
+    cluster.toml(SOURCE, PARTS)
+    done = cluster.encrypt(*words, given=given)
+    assert done.returncode == 0, done.stderr
+    assert list(cluster.kubernetes.secret(name)["data"]) == [data_key]
+
+
+def test_the_lines_that_are_proposed_name_a_vault_too(cluster: Cluster) -> None:
+    (cluster.folder / "matrix.toml").touch()
+    words = ("--set", "tide.token", "--name", "a")
+    _, _, lines = cluster.encrypt(*words, given=MARK).stderr.partition("matrix.toml:\n\n")
+    (cluster.folder / "matrix.toml").write_text(lines)
+    settings = SecretsSettings.of(
+        Project.find({}, cluster.folder), {"VAULT_TOKEN_FILE": str(cluster.folder / "token")}
+    )
+    (source,) = settings.sources
+    assert (source.name, source.layout) == ("Secret matrix/a", "fields")
+    assert settings.vault is not None
+
+
+@pytest.mark.parametrize(
     ("sources", "words", "sentence"),
     [
-        ([SOURCE, PARTS], ["--namespace", NAMESPACE], "there are several sources: say which with"),
-        ([SOURCE, PARTS], ["--name", "new"], "there are several sources: say which with --source"),
+        (
+            [SOURCE, OTHER, PARTS],
+            ["--namespace", NAMESPACE],
+            f"say which, with --source 'Secret {NAMESPACE}/matrix-secrets' or "
+            f"--source 'Secret {NAMESPACE}/matrix-other'\n",
+        ),
+        ([SOURCE, OTHER], ["--name", "new"], "there are several sources: say which, with --source"),
+        (
+            [SOURCE, PARTS],
+            ["--source", "matrix-parts"],
+            f"did you mean --source 'Secret {NAMESPACE}/matrix-parts'?",
+        ),
+        (
+            [SOURCE, PARTS],
+            ["--source", "else"],
+            f"--source 'Secret {NAMESPACE}/matrix-secrets' or --source 'Secret {NAMESPACE}/matrix-",
+        ),
         (
             [SOURCE, PARTS],
             ["--source", f"Secret {NAMESPACE}/matrix-secrets", "--name", "matrix-parts"],
@@ -187,7 +243,7 @@ def test_a_place_that_a_source_has_is_that_source(cluster: Cluster) -> None:
         ([SOURCE], ["--data-key", ""], "--data-key is empty: say a name, or leave it out"),
         ([PARTS], ["--data-key", "a"], '--data-key is of a document, and layout = "fields" has'),
         ([FILE], ["--name", "a"], "secrets.sealed is a file, and --name is of a Secret in"),
-        ([], ["--name", "a"], 'cluster = "home"\nnamespace = "matrix"\nsecret = "a"\n'),
+        ([], ["--name", "a"], 'cluster = "home"\nnamespace = "matrix"\nsecret = "a"\n\n'),
     ],
 )
 def test_a_place_that_is_not_clear_is_one_sentence(
@@ -242,7 +298,52 @@ def test_an_access_file_of_no_use_stands_in_nobodys_way(cluster: Cluster, text: 
     (cluster.folder / "access.json").write_bytes(text.encode(errors="surrogateescape"))
     done = cluster.encrypt("-")
     assert done.returncode == 0
-    assert "rollout restart deployment/NAME, for all that read it" in done.stdout
+    assert "next        matrix access, then kubectl" in done.stdout
+
+
+# -------------------------------------------------------------------------------- interrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_interrupts_it_is_told_what_that_means_and_no_token_stays(
+    cluster: Cluster, number: signal.Signals
+) -> None:
+    secret_id = cluster.folder / "secret-id"
+    secret_id.write_text(SECRET_ID)
+    login = f'{{ method = "approle", role_id = "{ROLE_ID}", secret_id_file = "{secret_id}" }}'
+    cluster.toml(SOURCE, login=login)
+    asked = Event()
+
+    def held(request: Request) -> Answer | None:
+        if not request.path.startswith("transit/encrypt"):
+            return None
+        asked.set()
+        return Answer(200, after_s=60)
+
+    cluster.vault.intercept = held
+    process = subprocess.Popen(
+        [MATRIX, "encrypt", "-"],
+        cwd=cluster.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(DOCUMENT)
+    process.stdin.close()
+    process.stdin = None
+    assert asked.wait(60)
+    assert len(cluster.vault.tokens) == 2
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (out, err, process.returncode) == (
+        "",
+        "interrupted: what was not written yet stays as it is; run it again, which is always "
+        "safe\n",
+        128 + number,
+    )
+    assert cluster.vault.tokens == {cluster.vault.root}
 
 
 # ------------------------------------------------------------------------------------ who refuses

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from framework.secrets.access import Access, Namespace, Secret, Workload
 from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.transit import Sealed, TransitRefused
@@ -42,6 +43,8 @@ class House:
         self.folder = folder
         self.kubernetes = kubernetes
         self.vault = vault
+        self.refused_path = ""
+        """In Vault, to everybody."""
         self.old = LocalTransit.create(folder / "old" / "keyring")
         vault.intercept = self._answered
         self.toml('secret = "matrix"')
@@ -61,16 +64,38 @@ class House:
         text += "".join(SOURCE + each for each in sources)
         (self.folder / "matrix.toml").write_text(text)
 
-    def put(self, **data: str) -> None:
-        self.kubernetes.objects["secrets", "default", "matrix-secrets"] = {
+    def put(self, text: str, name: str = "matrix-secrets", namespace: str = "default") -> None:
+        self.kubernetes.objects["secrets", namespace, name] = {
             "kind": "Secret",
             "apiVersion": "v1",
-            "metadata": {"name": "matrix-secrets", "uid": "1", "resourceVersion": "1"},
-            "data": encoded(data),
+            "metadata": {"name": name, "uid": "1", "resourceVersion": "1"},
+            "data": encoded({"secrets.json": text}),
         }
 
-    def put_sealed(self, text: str = DOCUMENT) -> None:
-        self.put(**{"secrets.json": self.old.encrypt(b"", text.encode())})
+    def put_sealed(self, name: str = "matrix-secrets", namespace: str = "default") -> None:
+        self.put(self.old.encrypt(b"", DOCUMENT.encode()), name, namespace)
+
+    def put_ours(self, name: str) -> None:
+        place = SecretPlace("document", "home", NAMESPACE, name)
+        text = self.vault.transit.encrypt(place.context("secrets.json"), DOCUMENT.encode())
+        self.put(text, name, NAMESPACE)
+
+    def access(self, name: str) -> None:
+        """Write ``access.json``: both services read it."""
+        read = (Secret(secret=name, layout="document", data_keys=("secrets.json",)),)
+        made = Namespace(
+            cluster="home",
+            namespace=NAMESPACE,
+            mount="transit",
+            key=KEY,
+            auth="kubernetes",
+            inventory=read,
+            workloads=tuple(
+                Workload(name=each, service_account=each, instances=(each,), reads=read)
+                for each in ("tide", "moon")
+            ),
+        )
+        (self.folder / "access.json").write_text(Access(namespaces=(made,)).text())
 
     def made(self, name: str = "matrix", layout: Layout = "document") -> dict[str, str]:
         """What the new Secret has, in plaintext."""
@@ -84,7 +109,9 @@ class House:
         }
 
     def _answered(self, request: Request) -> Answer | None:
-        """As Vault does with a key that is not derived: whatever the context is."""
+        """As Vault does with a key that is not derived, whatever the context is."""
+        if request.path == self.refused_path:
+            return refused(403, "permission denied")
         if request.path != f"transit/decrypt/{OLD_KEY}":
             return None
         try:
@@ -107,12 +134,20 @@ def house(tmp_path: Path) -> Iterator[House]:
 def reseal(house: House) -> Reseal:
     """Run it; whatever it does, it shows no value and leaves none in a file."""
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
         environ = {name: each for name, each in os.environ.items() if "MATRIX" not in name}
+        environ |= {
+            "KUBECONFIG": f"{house.kubernetes.folder}/kubeconfig",
+            "VAULT_ADDR": house.vault.address,
+            "VAULT_CACERT": str(house.vault.leaf.ca_file),
+            "VAULT_TOKEN_FILE": "token",
+            "COLUMNS": "80",
+            **changes,
+        }
         done = subprocess.run(
             [MATRIX, "reseal", *words],
             cwd=house.folder,
-            env={**environ, "VAULT_TOKEN_FILE": "token", "COLUMNS": "80"},
+            env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -141,24 +176,42 @@ opened      secrets.json (v1) in Secret default/matrix-secrets, with transit/key
 sealed      secrets.json (v1) in Secret led/matrix, with transit/keys/matrix
 next        in this order:
 
-1. Let the services read it: give them this matrix.toml, and the right to:
+1. Suspend what rotates, until it knows the new Secret:
+   kubectl -n default get cronjobs
+   kubectl -n led get cronjobs
+   kubectl -n default patch cronjob NAME -p '{{"spec": {{"suspend": true}}}}'
+   kubectl -n led patch cronjob NAME -p '{{"spec": {{"suspend": true}}}}'
+
+2. Make the rights to the new one, beside those to the old one:
    matrix access
    matrix vault bootstrap --from access.json
-   {RESTART}
 
-2. When they run, suspend what rotates the old Secret:
-   kubectl -n default get cronjobs
-   kubectl -n default patch cronjob NAME -p '{{"spec": {{"suspend": true}}}}'
+3. {DEPLOY}; and the VAULT_ROLE that matrix access prints
 
-3. Take away the rights to the old one:
+4. Start it again, each that matrix access says reads it:
+   kubectl -n led rollout restart deployment/NAME
+
+5. See that it reads:
+   kubectl -n led rollout status deployment/NAME
+   kubectl -n led exec deployment/NAME -- matrix read
+
+6. Take away the rights of whatever nothing runs as any more:
    vault list auth/kubernetes/role
-   vault delete auth/kubernetes/role/NAME
-   vault policy delete NAME
+   vault delete auth/kubernetes/role/matrix_home_default_NAME
+   vault policy delete matrix_home_default_NAME
 
-4. Delete the old Secret:
+7. {RESUME}:
+   kubectl -n led patch cronjob NAME -p '{{"spec": {{"suspend": false}}}}'
+
+8. The same for what rotates in default, with an access.json without the old Secret. \
+If nothing is left there for it:
+   kubectl -n default delete cronjob NAME
+
+9. Delete the old Secret:
    kubectl -n default delete secret matrix-secrets
 
-5. Keep the old key until no backup holds the old Secret any more. Then:
+10. Keep the old key until nothing else is sealed with it, and no backup holds the old \
+Secret any more. Then:
    vault write transit/keys/aes256-key/config deletion_allowed=true
    vault delete transit/keys/aes256-key
 """
@@ -170,10 +223,84 @@ next        in this order:
     assert writes == [f"POST /api/v1/namespaces/{NAMESPACE}/secrets"]
 
 
-RESTART = (
-    "kubectl -n led rollout restart deployment/NAME, for all that read it: matrix access finds out "
-    "which"
+DEPLOY = (
+    "Give the Deployments of what reads it the new Secret, in the volume (secretName) or, if it "
+    "asks the API server, in its Role (resourceNames); and a ConfigMap of another name, so that "
+    "pods of before keep theirs, whose matrix.toml has the new [[secrets.source]] in place of the "
+    "old one"
 )
+RESUME = (
+    "Let what rotates and encrypts have the new Secret in its Role (resourceNames), and what "
+    "rotates access.json too (its ConfigMap). Then resume it"
+)
+
+
+def test_another_name_in_the_same_namespace(house: House, reseal: Reseal) -> None:
+    house.put_ours("before")
+    house.access("before")
+    done = reseal("--from", f"{NAMESPACE}/before:secrets.json")
+    assert done.returncode == 0, done.stderr
+    _, _, steps = done.stdout.partition("in this order:\n\n")
+    assert (
+        steps
+        == f"""\
+1. Suspend what rotates, until it knows the new Secret:
+   kubectl -n led get cronjobs
+   kubectl -n led patch cronjob NAME -p '{{"spec": {{"suspend": true}}}}'
+
+2. Make the rights to both: have the old [[secrets.source]] beside the new one in \
+matrix.toml, here and for this step alone:
+   matrix access
+   matrix vault bootstrap --from access.json
+
+3. {DEPLOY}
+
+4. Start it again:
+   kubectl -n led rollout restart deployment/moon deployment/tide
+
+5. See that it reads:
+   kubectl -n led rollout status deployment/moon
+   kubectl -n led rollout status deployment/tide
+   kubectl -n led exec deployment/moon -- matrix read
+   kubectl -n led exec deployment/tide -- matrix read
+
+6. Take the old [[secrets.source]] out of matrix.toml, and the rights to it away:
+   matrix access
+   matrix vault bootstrap --from access.json --take-away
+
+7. {RESUME}:
+   kubectl -n led patch cronjob NAME -p '{{"spec": {{"suspend": false}}}}'
+
+8. Delete the old Secret:
+   kubectl -n led delete secret before
+"""
+    )
+
+
+def test_another_key_in_the_same_namespace(house: House, reseal: Reseal) -> None:
+    """To make its rights takes those to the old key away."""
+    house.put_sealed("before", NAMESPACE)
+    done = reseal("--from", f"{NAMESPACE}/before:secrets.json", "--from-key", OLD_KEY)
+    assert done.returncode == 0, done.stderr
+    assert "if services read the old one with its own until now, say --take-away" in done.stdout
+    assert "auth/" not in done.stdout
+    assert "--from access.json --take-away" not in done.stdout
+
+
+def test_commands_name_the_servers_that_one_would_not_reach_without(
+    house: House, reseal: Reseal
+) -> None:
+    house.put_sealed()
+    words = ("--from", OLD, "--from-key", OLD_KEY)
+    other = {"KUBECONFIG": "/another", "VAULT_ADDR": "https://another", "VAULT_CACERT": "another"}
+    done = reseal(*words, **other)
+    assert done.returncode == 0, done.stderr
+    kubectl = f"kubectl --kubeconfig {house.kubernetes.folder}/kubeconfig"
+    vault = f"-address={house.vault.address} -ca-cert={house.vault.leaf.ca_file}"
+    assert f"\n   {kubectl} -n default delete secret matrix-secrets\n" in done.stdout
+    assert f"\n   vault policy delete {vault} matrix_home_default_NAME\n" in done.stdout
+    commands = re.findall(r"^   (?:kubectl|vault) .*", done.stdout, re.MULTILINE)
+    assert all(kubectl in each or vault in each for each in commands)
 
 
 def test_a_dry_run_tells_and_makes_nothing(house: House, reseal: Reseal) -> None:
@@ -187,7 +314,39 @@ def test_a_dry_run_tells_and_makes_nothing(house: House, reseal: Reseal) -> None
         "would seal  secrets.json in Secret led/matrix, with transit/keys/matrix",
     ]
     assert house.kubernetes.objects == before
-    assert not [path for path in house.vault.paths() if "encrypt" in path]
+
+
+def test_a_dry_run_finds_what_the_real_one_would(house: House, reseal: Reseal) -> None:
+    house.put_sealed()
+    words = ("--from", OLD, "--from-key", OLD_KEY, "--dry-run")
+    house.kubernetes.forbidden = {("create", "secrets")}
+    done = reseal(*words)
+    assert done.returncode == 78
+    assert '- {apiGroups: [""], resources: [secrets], verbs: [create]}' in done.stderr
+    house.kubernetes.forbidden = set()
+    for refused_path in (f"transit/encrypt/{KEY}", f"transit/rewrap/{KEY}"):
+        house.refused_path = refused_path
+        done = reseal(*words)
+        assert done.returncode == 78
+        assert (
+            f"refuses {refused_path} to the token in {house.folder}/token: log in as one who may "
+            f"decrypt with transit/keys/{OLD_KEY}, and encrypt, rewrap and read transit/keys/{KEY} "
+            "(vault login"
+        ) in done.stderr
+        assert "bootstrap" not in done.stderr
+
+
+def test_rights_that_are_missing_are_told_of_both_secrets(house: House, reseal: Reseal) -> None:
+    house.put_sealed()
+    house.kubernetes.forbidden = {("get", "secrets")}
+    done = reseal("--from", OLD, "--from-key", OLD_KEY)
+    assert done.returncode == 78
+    for rule in (
+        "resourceNames: [matrix], verbs: [get, update]}",
+        "resources: [secrets], verbs: [create]}",
+        "resourceNames: [matrix-secrets], verbs: [get]}",
+    ):
+        assert rule in done.stderr
 
 
 def test_a_document_becomes_fields_of_one_source_of_several(house: House, reseal: Reseal) -> None:
@@ -219,13 +378,21 @@ def test_a_cluster_that_is_called_otherwise(house: House, reseal: Reseal) -> Non
     assert done.returncode == 0, done.stderr
     assert house.made("parts", "fields") == contents
     assert "left        note in Secret led/before\n" in done.stdout
-    # Same key, same namespace: what rotates it, and the key, are still needed.
-    assert re.findall(r"^\d\. [\w ]+", done.stdout, re.MULTILINE) == [
-        "1. Let the services read it",
-        "2. Take away the rights to the old one",
-        "3. Delete the old Secret",
-    ]
-    assert "3. Delete the old Secret, unless note is still read:\n" in done.stdout
+    assert f"   vault policy delete matrix_lab_{NAMESPACE}_NAME\n" in done.stdout
+    assert "take-away" not in done.stdout
+    assert "8. Delete the old Secret, unless note is still read:\n" in done.stdout
+    assert "key" not in done.stdout.partition("8. ")[2]  # which is still needed
+
+
+def test_a_run_after_one_that_was_killed_completes_it(house: House, reseal: Reseal) -> None:
+    house.put_sealed()
+    words = ("--from", OLD, "--from-key", OLD_KEY)
+    first = reseal(*words)
+    before = house.kubernetes.secret("matrix")
+    done = reseal(*words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == first.stdout.replace("keys/matrix\n", "keys/matrix, by an earlier run\n")
+    assert house.kubernetes.secret("matrix") == before
 
 
 def test_a_secret_that_is_there_is_not_written_over(house: House, reseal: Reseal) -> None:
@@ -236,7 +403,12 @@ def test_a_secret_that_is_there_is_not_written_over(house: House, reseal: Reseal
         done = reseal("--from", OLD, "--from-key", OLD_KEY, *more)
         assert done.returncode == 78
         assert done.stdout == ""
-        assert done.stderr.startswith("Secret led/matrix exists already, and is not written over: ")
+        assert done.stderr == (
+            "Secret led/matrix exists already, and is not written over: look at it (kubectl "
+            f"--kubeconfig {house.kubernetes.folder}/kubeconfig -n led describe secret matrix). If "
+            "nothing reads it, delete it and run this again; else let the [[secrets.source]] name "
+            "another\n"
+        )
     assert house.kubernetes.objects == before
     assert not [path for path in house.vault.paths() if "decrypt" in path]
 
@@ -277,7 +449,7 @@ def test_a_document_that_is_not_named_is_not_taken_for_a_field(
     ],
 )
 def test_what_cannot_be_opened(house: House, reseal: Reseal, text: str, said: str) -> None:
-    house.put(**{"secrets.json": text})
+    house.put(text)
     done = reseal("--from", OLD, "--from-key", OLD_KEY)
     assert done.returncode == 78
     assert said in done.stderr

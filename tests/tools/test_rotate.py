@@ -97,18 +97,21 @@ def test_nothing_to_do(folder: Any) -> None:
 
 def test_blocked_by_an_old_copy_that_was_put_back(folder: Any) -> None:
     put_back(folder)
+    folder.transit.rotate()
     done = folder.on_terminal("matrix", "rotate")
     assert done.status == 4
     assert done.out.splitlines() == [
         "secret          data key      version",
         "secrets.sealed  secrets.json  v1        blocked",
         "    it is sealed with key version 1 and the key allows none below 2: an old copy",
-        "    was put back. Rotate with --recover, or encrypt it again",
+        "    was put back, and until it is seen to no new version is made. Run matrix",
+        "    rotate --recover (for a key in Vault as matrix-rotate, or after vault login",
+        "    with VAULT_TOKEN_FILE=~/.vault-token), or seal it again with matrix encrypt",
         "fields.sealed   latitude      v2 -> v3  rewrapped",
         "fields.sealed   tide.token    v2 -> v3  rewrapped",
         "",
-        "blocked: rotated the key to v3, rewrapped 2 data keys; 1 blocked;",
-        "min_decryption_version stays 2 (until a run does all of it)",
+        "blocked: rewrapped 2 data keys to v3; 1 blocked; min_decryption_version stays 2",
+        "(until a run does all of it)",
     ]
     assert versions(folder.document_store) == {"secrets.json": 1}
 

@@ -16,9 +16,11 @@ from kubernetes.client import ApiException
 from framework.secrets import transport
 from framework.secrets.kubernetes.connection import TABLE, Failure, connect
 from framework.secrets.kubernetes.settings import KubernetesSettings
-from framework.secrets.patience import PATIENCE_S, Again, patiently
+from framework.secrets.patience import BRIEFLY_S, PATIENCE_S, Again, patiently
 from framework.secrets.store import StoreRefused, StoreUnavailable
 
+_STATUS = "kubectl get --raw /readyz"
+"""What tells whether it is up."""
 FORBIDDEN = 403
 TOO_MANY = 429
 _AGAIN = (408, TOO_MANY, 500, 502, 503, 504)
@@ -61,6 +63,15 @@ class KubernetesClient:
         """:raises ConfigError: there is no way to a server, or it cannot be used."""
         self._connection = connect(settings)
         self._patience_s = patience_s
+        self._in_vain: set[bool] = set()
+        """Which requests were not answered last, those that are repeated or the others. The next of
+        them does not wait as long; who writes in vain still looks for long what became of it."""
+        self._way = (
+            f"kubeconfig and context in {TABLE}, or KUBECONFIG, name the right one"
+            if settings.kubeconfig
+            else "a NetworkPolicy keeps this pod from it"
+        )
+        """What else may be wrong, where nobody answers."""
         parts = urlsplit(self._connection.server)
         self._host = parts.hostname or ""
         self.name = f"Kubernetes at {parts.netloc}"
@@ -78,11 +89,17 @@ class KubernetesClient:
         A failure is returned, not raised (``patience.given``). ``repeat``: whether that is
         harmless.
         """
-        return patiently(
+        limit_s = BRIEFLY_S if repeat in self._in_vain else self._patience_s
+        outcome = patiently(
             lambda left_s: self._once(method, path, body, left_s),
-            patience_s=self._patience_s,
+            patience_s=min(limit_s, self._patience_s),
             repeat=repeat,
         )
+        if isinstance(outcome, StoreUnavailable):
+            self._in_vain.add(repeat)
+        else:
+            self._in_vain.discard(repeat)
+        return outcome
 
     def _once(
         self, method: str, path: str, body: Mapping[str, Any] | None, left_s: float
@@ -94,7 +111,10 @@ class KubernetesClient:
             return outcome, Again(outcome.retry_after_s, unseen=True)
         if outcome.status not in _AGAIN or outcome.is_too_large:
             return outcome, None
-        failure = StoreUnavailable(f"{self.name} answers with status {outcome.status}")
+        failure = StoreUnavailable(
+            f"{self.name} answers with status {outcome.status}: try again; if it stays so, its "
+            f"log, or {_STATUS}, says why"
+        )
         return failure, Again(outcome.retry_after_s, unseen=outcome.status == TOO_MANY)
 
     def _is_ready(self, left_s: float) -> bool:
@@ -125,6 +145,7 @@ class KubernetesClient:
                 host=self._host,
                 ca_file=self._connection.ca_file,
                 settings=TABLE,
+                remedy=f"see whether it is up ({_STATUS}), and whether {self._way}",
             )
             return (StoreRefused if problem.lasting else StoreUnavailable)(problem.sentence)
         if 300 <= response.status < 400:

@@ -106,7 +106,7 @@ def _from_pod(settings: KubernetesSettings) -> Connection | ConfigError:
             "automountServiceAccountToken, or project them to there"
         )
     ca = settings.ca_file or str(folder / "ca.crt")
-    context = client_context(ca, strict=settings.strict)
+    context = client_context(ca, strict=settings.strict, settings=TABLE)
     return Connection(_api(configuration, context), configuration.host, namespace, ca)
 
 
@@ -166,7 +166,9 @@ def _loaded(settings: KubernetesSettings) -> Connection | ConfigError:
         if refusal is not None:
             return refusal
         tls = client_context(
-            settings.ca_file or configuration.ssl_ca_cert or "", strict=settings.strict
+            settings.ca_file or configuration.ssl_ca_cert or "",
+            strict=settings.strict,
+            settings=TABLE,
         )
         if configuration.cert_file:
             # Without a password OpenSSL would ask for one on the terminal.

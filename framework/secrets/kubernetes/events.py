@@ -17,6 +17,7 @@ from framework.secrets.kubernetes.owner import MANAGER
 from framework.secrets.rotator import Action, Outcome, Record, Result, Seen
 
 COMPONENT = "matrix-rotate"
+ROTATED, BLOCKED, FAILED = "Rotated", "RotateBlocked", "RotateFailed"
 MAX_BYTES = 1024
 """What Kubernetes allows for the message."""
 _PREFIX = 200
@@ -29,7 +30,7 @@ class Event:
 
     about: Seen
     reason: str
-    """``Rotated``, ``RotateBlocked`` or ``RotateFailed``."""
+    """``ROTATED``, ``BLOCKED`` or ``FAILED``."""
     message: str
 
     def body(self, at: datetime) -> dict[str, Any]:
@@ -48,9 +49,9 @@ class Event:
                 "uid": self.about.uid,
                 "resourceVersion": self.about.version,
             },
-            "type": "Normal" if self.reason == "Rotated" else "Warning",
+            "type": "Normal" if self.reason == ROTATED else "Warning",
             "reason": self.reason,
-            "message": _shortened(self.message),
+            "message": shortened(self.message, MAX_BYTES),
             "source": {"component": COMPONENT},
             "reportingComponent": COMPONENT,
             "firstTimestamp": seconds,
@@ -61,14 +62,18 @@ class Event:
 
 def events_of(result: Result) -> Iterator[Event]:
     """One for each Secret that was rewrapped, blocked or failed; none where nothing was due."""
+    for name, told in told_of(result).items():
+        if told is not None:
+            yield Event(result.seen[name], *told)
+
+
+def told_of(result: Result) -> dict[str, tuple[str, str] | None]:
+    """Reason and message for each Secret, by the name of its Store; None: nothing was due."""
     contested = {each.found.secret: each.why for each in result.contested}
     records: dict[str, list[Record]] = {}
     for record in result.records:
         records.setdefault(record.secret, []).append(record)
-    for name, about in result.seen.items():
-        told = _told(result, records.get(name, ()), contested.get(name))
-        if told is not None:
-            yield Event(about, *told)
+    return {name: _told(result, records.get(name, ()), contested.get(name)) for name in result.seen}
 
 
 def post(client: KubernetesClient, events: Iterable[Event], at: datetime) -> str | None:
@@ -94,24 +99,23 @@ def post(client: KubernetesClient, events: Iterable[Event], at: datetime) -> str
 def _told(
     result: Result, records: Sequence[Record], contested: str | None
 ) -> tuple[str, str] | None:
-    """Reason and message."""
     blocked = [record for record in records if record.action is Action.BLOCKED]
     failed = [record for record in records if record.action is Action.FAILED]
     rewrapped = [record for record in records if record.action is Action.REWRAPPED]
     if blocked:
-        return "RotateBlocked", _reasons(blocked)
+        return BLOCKED, _reasons(blocked)
     if failed:
-        return "RotateFailed", _reasons(failed)
+        return FAILED, _reasons(failed)
     if not records or any(record.action is Action.DUE for record in records):
         # The run came to its end before it came to this.
         is_blocked = result.outcome is Outcome.BLOCKED
-        return "RotateBlocked" if is_blocked else "RotateFailed", "; ".join(result.reasons)
+        return BLOCKED if is_blocked else FAILED, "; ".join(result.reasons)
     if contested is not None:
-        return "RotateBlocked", contested
+        return BLOCKED, contested
     if rewrapped:
         names = ", ".join(record.data_key for record in rewrapped)
         version = max(record.after or 0 for record in rewrapped)
-        return "Rotated", f"rewrapped to key version {version}: {names}"
+        return ROTATED, f"rewrapped to key version {version}: {names}"
     return None
 
 
@@ -123,8 +127,9 @@ def _reasons(records: Sequence[Record]) -> str:
     return "; ".join(dict.fromkeys(said))
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str, max_bytes: int) -> str:
+    """Cut between characters, if it is longer."""
     content = message.encode()
-    if len(content) <= MAX_BYTES:
+    if len(content) <= max_bytes:
         return message
-    return content[: MAX_BYTES - len("…".encode())].decode(errors="ignore") + "…"
+    return content[: max_bytes - len("…".encode())].decode(errors="ignore") + "…"

@@ -62,6 +62,9 @@ class KubernetesSource(Source):
     def writable_store(self, home: Home, *, creates: bool = False) -> Store:
         return self._asked(home, "get", "update", *(("create",) if creates else ()))
 
+    def trial_store(self, home: Home) -> Store:
+        return self._asked(home, "get", "update", "create", dry_run=True)
+
     @contextmanager
     def transit(self, home: Home) -> Iterator[Transit]:
         from framework.secrets.vault.login import login_of
@@ -128,10 +131,10 @@ class KubernetesSource(Source):
                 name=self.secret or self.configmap,
             )
 
-    def _asked(self, home: Home, *verbs: str) -> Store:
+    def _asked(self, home: Home, *verbs: str, dry_run: bool = False) -> Store:
         from framework.secrets.kubernetes.store import KubernetesStore
 
-        client = self._client(home)
+        client = self._client(home, dry_run=dry_run)
         store = KubernetesStore(client, namespace=self.namespace, name=self.secret, verbs=verbs)
         finalize(store, client.close)  # nobody is to close a Store: most have nothing to be closed
         return store
@@ -141,8 +144,10 @@ class KubernetesSource(Source):
 
         return MountedStore(Path(home.folder, self.mounted), name=self.name)
 
-    def _client(self, home: Home) -> KubernetesClient:
+    def _client(self, home: Home, *, dry_run: bool = False) -> KubernetesClient:
         from framework.secrets.kubernetes.client import KubernetesClient
+        from framework.secrets.kubernetes.dryrun import DryRunClient
         from framework.secrets.kubernetes.settings import KubernetesSettings
 
-        return KubernetesClient(KubernetesSettings.received(home.kubernetes))
+        kind = DryRunClient if dry_run else KubernetesClient
+        return kind(KubernetesSettings.received(home.kubernetes))

@@ -97,8 +97,9 @@ class KubernetesStore:
         secret = held.secret
         if secret.get("immutable") is True and data != held.data:
             return StoreRefused(
-                f"{self.name} is immutable, so Kubernetes does not change it: make another with "
-                "matrix encrypt, and let secret in [[secrets.source]] name it"
+                f"{self.name} is immutable, so Kubernetes does not change it: make another, with "
+                "matrix encrypt, or with matrix reseal, which keeps the values, and let secret in "
+                "[[secrets.source]] name it"
             )
         body = {
             **secret,

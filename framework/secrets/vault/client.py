@@ -34,9 +34,13 @@ BOOTSTRAP = "matrix access, then matrix vault bootstrap --from access.json"
 """What makes keys, roles and policies."""
 NAMESPACE = "X-Vault-Namespace"
 
+_STATUS = "vault status"
+"""What tells whether it is up."""
 FORBIDDEN = 403
 _AGAIN = (412, 429, 500, 502, 503, 504)
 """Behind a standby, over a rate limit, or not well."""
+_TOO_LARGE = "exceeds allowed"
+"""What Vault says, with status 500, of a JSON with too long a string in it."""
 MISMATCH = "message authentication failed"
 """What Vault says of a ciphertext that does not verify; older ones with status 500."""
 
@@ -56,6 +60,10 @@ class Reply(transport.Reply):
         errors = self.body.get("errors")
         return " ".join(map(str, errors)).lower() if isinstance(errors, list) else ""
 
+    @property
+    def is_too_large(self) -> bool:
+        return self.status == 413 or _TOO_LARGE in self.errors
+
 
 Outcome = Reply | Failure
 
@@ -73,7 +81,7 @@ class VaultClient:
         self.name = f"Vault at {urlsplit(settings.address).netloc}"
         context = None
         if settings.address.startswith("https:"):
-            context = client_context(settings.ca_file, strict=settings.strict)
+            context = client_context(settings.ca_file, strict=settings.strict, settings=TABLE)
         self._adapter = _Adapter(context)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -137,6 +145,8 @@ class VaultClient:
                 host=self._host,
                 ca_file=self.settings.ca_file,
                 settings=TABLE,
+                remedy=f"see whether it is up ({_STATUS}), and whether address in {TABLE}, or "
+                "VAULT_ADDR, is right",
             )
             return (TransitRefused if problem.lasting else TransitUnavailable)(problem.sentence)
         if 300 <= response.status_code < 400:
@@ -149,11 +159,14 @@ class VaultClient:
 
     def _passing(self, reply: Reply) -> TransitUnavailable | None:
         """Why it is to be asked again, if it is."""
-        if reply.status not in _AGAIN or MISMATCH in reply.errors:
+        if reply.status not in _AGAIN or reply.is_too_large or MISMATCH in reply.errors:
             return None
         if "sealed" in reply.errors or reply.body.get("sealed") is True:
             return TransitUnavailable(f"{self.name} is sealed: unseal it (vault operator unseal)")
-        return TransitUnavailable(f"{self.name} answers with status {reply.status}")
+        return TransitUnavailable(
+            f"{self.name} answers with status {reply.status}: try again; if it stays so, its log, "
+            f"or {_STATUS}, says why"
+        )
 
 
 class _Adapter(HTTPAdapter):

@@ -20,6 +20,7 @@ from framework.secrets.transit import TransitRefused, TransitUnavailable
 from framework.secrets.vault.client import BOOTSTRAP, FORBIDDEN, Ask, Failure, Reply, VaultClient
 from framework.secrets.vault.settings import (
     AUDIENCE,
+    OUTSIDE,
     AppRoleAuth,
     KubernetesAuth,
     TokenAuth,
@@ -178,8 +179,8 @@ def login_of(settings: VaultSettings, *, request_token: RequestToken | None = No
         jwt = credential_of(
             auth.token_file,
             "the token of the service account",
-            f'mount it as a projected volume with audience "{AUDIENCE}", or correct token_file; '
-            'outside of a pod, let method be "token-request"',
+            f'mount it as a projected volume with audience "{AUDIENCE}", or correct token_file. '
+            f"{OUTSIDE}",
         )
         return KubernetesLogin(jwt, role=auth.role, mount=auth.mount)
     if isinstance(auth, AppRoleAuth):

@@ -15,6 +15,11 @@ from framework.secrets.tls import is_loopback
 
 AUDIENCE = "vault"
 """Whom a service account's token is for: a token for the API server itself could be used there."""
+OUTSIDE = (
+    'It is for pods: elsewhere set method = "token-request", or log in with vault login and let '
+    "VAULT_TOKEN_FILE name ~/.vault-token"
+)
+"""What to do where a service account, or its token, is missing because there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from framework.project import Location, at, in_words
 from framework.secrets.kubernetes.settings import IN_POD
-from framework.secrets.vault.settings import AUTHS, Auth, TokenAuth, VaultSettings
+from framework.secrets.vault.settings import AUTHS, OUTSIDE, Auth, TokenAuth, VaultSettings
 
 WITHIN: Location = ("secrets", "vault")
 _DEFAULTS = {"address": "VAULT_ADDR", "namespace": "VAULT_NAMESPACE", "ca_file": "VAULT_CACERT"}
@@ -27,10 +27,6 @@ TOKEN_FILE = "VAULT_TOKEN_FILE"  # noqa: S105  # what it is called, not what it 
 VARIABLES = (*_DEFAULTS.values(), _ROLE, TOKEN_FILE)
 """All that is looked for in the environment."""
 _FILES = ("token_file", "secret_id_file", "ca_file")
-_OUTSIDE = (
-    '. It is for pods: elsewhere set method = "token-request", or log in with vault login and let '
-    f"{TOKEN_FILE} name ~/.vault-token"
-)
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
@@ -75,7 +71,7 @@ def _login(path: Path, table: object, environ: Mapping[str, str], folder: Path) 
         auth: Auth = _adapter(cls).validate_python(given)
     except ValidationError as error:
         is_pod = all(name in environ for name in IN_POD)
-        more = "" if is_pod or method != "kubernetes" else _OUTSIDE
+        more = "" if is_pod or method != "kubernetes" else f". {OUTSIDE}"
         return [_hinted(line, more) for line in in_words(path, error, lambda _: names, within)]
     return auth
 

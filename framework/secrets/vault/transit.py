@@ -19,9 +19,11 @@ from typing import Any
 
 from framework.secrets.patience import PATIENCE_S, given
 from framework.secrets.transit import (
+    BATCH_ITEMS,
     CIPHERTEXT,
     Sealed,
     TooOld,
+    TransitForbidden,
     TransitKey,
     TransitRefused,
     Unreadable,
@@ -39,10 +41,6 @@ from framework.secrets.vault.client import (
 from framework.secrets.vault.login import Login, Session, TokenLogin
 from framework.secrets.vault.settings import VaultSettings
 
-BATCH_ITEMS = 200
-"""OpenBao takes no more than 1000 names and texts in the JSON of one request
-(``max_request_json_strings``). An item has two of each, so some are left for what is around them.
-"""
 BATCH_BYTES = 512 * 1024
 """A proxy before Vault often takes requests of at most 1 MiB. A larger item goes by itself."""
 ITEM_BYTES = 64
@@ -258,9 +256,10 @@ class VaultTransit:
             login = self._session.login
             # Every other login is repeated when its token has run out.
             old = ". If it has, the token has run out: log in again (vault login)"
-            return TransitRefused(
-                f"{self._vault.name} refuses {at} to {login.name}: let its policy have {right} "
-                f"there{context} ({BOOTSTRAP}){old if isinstance(login, TokenLogin) else ''}"
+            return TransitForbidden(
+                f"{self._vault.name} refuses {at} to {login.name}",
+                f"let its policy have {right} there{context} ({BOOTSTRAP})"
+                f"{old if isinstance(login, TokenLogin) else ''}",
             )
         if "key not found" in reply.errors:
             return self._no_key()
@@ -269,7 +268,7 @@ class VaultTransit:
                 f"{self._vault.name} has nothing at {at}: set mount in {TABLE} to where the "
                 "Transit engine is (vault secrets list)"
             )
-        if reply.status == 413:
+        if reply.is_too_large:
             return TransitRefused(
                 f"{self._vault.name}, or a proxy before it, takes no request as large as this: "
                 "split the document into two sources, or let it take 2 MiB"

@@ -134,8 +134,8 @@ def test_a_wrong_time_zone_is_one_problem() -> None:
         (
             {"table": {"tide": {"sk-1234 is a key!": 1}}},
             "no field is called something that is no name, in [config.tide] of matrix.toml; "
-            "there are redis_url, timezone, units, contact, latitude, longitude, station, token, server, "
-            "servers, account, row, tags, neu, alt",
+            "there are redis_url, timezone, units, contact, latitude, longitude, station, token, "
+            "server, servers, account, row, tags, neu, alt",
         ),
     ],
 )

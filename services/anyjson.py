@@ -150,7 +150,6 @@ def number(found: Any, path: Path) -> float:
     return value
 
 
-
 def _not(wanted: str, found: Any, path: Path) -> Unavailable:
     return Unavailable(f"{written(path) or 'the whole'} is {kind(found)}, not {wanted}")
 

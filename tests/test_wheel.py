@@ -96,6 +96,10 @@ def test_the_demo_runs_from_an_empty_environment(
     wheel: Path, environment: Path, tmp_path: Path
 ) -> None:
     install(environment, f"{wheel}[demo]")
+    # What needs no network.
+    (tmp_path / "matrix.toml").write_text(
+        "[[service]]\nuse = 'moon'\n[[page]]\nuse = 'moon'\n[[page]]\nuse = 'clock'\n"
+    )
     run(environment / "bin" / "matrix", "demo", "--snapshot", "out", cwd=tmp_path)
     made = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert made == ["clock.png", "contact-sheet.png", "moonpage.png"]

@@ -108,6 +108,12 @@ def encoded(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
+def restart(encryptor: Production) -> str:
+    """To the server that the kubeconfig of ``matrix.toml`` names, and to no other."""
+    kubeconfig = encryptor.kubernetes.kubeconfig(encryptor.name, ENCRYPTOR)
+    return f"kubectl --kubeconfig {kubeconfig} -n {encryptor.name} rollout restart"
+
+
 # ---------------------------------------------------------------------- who may encrypt and no more
 
 
@@ -119,7 +125,7 @@ def test_a_document_by_who_may_not_decrypt(encryptor: Production) -> None:
     assert done.stdout.splitlines() == [
         f"sealed      {DATA_KEY} in Secret {encryptor.name}/{DOCUMENT}, over what was there",
         "has         tide.token",
-        f"next        kubectl -n {encryptor.name} rollout restart deployment/moon deployment/tide",
+        f"next        {restart(encryptor)} deployment/moon deployment/tide",
     ]
     assert json.loads(opened(encryptor, DOCUMENT, DATA_KEY)) == {"tide": {"token": value}}
     after = live(encryptor, DOCUMENT)["metadata"]
@@ -142,7 +148,7 @@ def test_fields_and_one_of_them(encryptor: Production) -> None:
     assert done.stdout.splitlines() == [
         f"sealed      in Secret {encryptor.name}/{FIELDS}",
         "overwritten tide.pin",
-        f"next        kubectl -n {encryptor.name} rollout restart deployment/tide",
+        f"next        {restart(encryptor)} deployment/tide",
     ]
     words = ("-", "--fields", "--source", f"Secret {encryptor.name}/{FIELDS}")
     done = encrypt(encryptor, *words, "--prune", given={"tide": values})
@@ -150,7 +156,7 @@ def test_fields_and_one_of_them(encryptor: Production) -> None:
         "added       tide.token",
         "overwritten tide.pin",
         "removed     moon.pin",
-        f"next        kubectl -n {encryptor.name} rollout restart deployment/moon deployment/tide",
+        f"next        {restart(encryptor)} deployment/moon deployment/tide",
     ]
     for field, value in values.items():
         assert opened(encryptor, FIELDS, f"tide.{field}", "fields") == value.encode()

@@ -8,8 +8,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
-# On each core, neighbours together: what a file has started serves all its tests there.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+# One more than cores, since a third of the time is waiting for servers. Neighbours stay together:
+# what a file has started serves its tests.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 4) + 1)')
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: demo test test-real check bench install clean
 .DELETE_ON_ERROR:

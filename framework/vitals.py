@@ -6,6 +6,7 @@ Counting costs nothing, so it is always done; ``health`` tells whoever asks, if 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -50,7 +51,7 @@ class Timing:
         self.add(time.monotonic() - began_s)
 
 
-class Vitals:
+class Vitals(ABC):
     """Of whatever is asked for."""
 
     def __init__(self, name: str) -> None:
@@ -58,9 +59,9 @@ class Vitals:
         self.pulse = Pulse()
 
     @property
+    @abstractmethod
     def waits_for(self) -> str:
         """What it is not ready for want of; empty: it is ready."""
-        raise NotImplementedError
 
 
 class ServiceVitals(Vitals):

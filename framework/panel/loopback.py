@@ -16,20 +16,11 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from framework.errors import ConfigError
+from framework.hosts import is_loopback
 
 USUAL_PORT = 8080
 OTHER_PORTS = 20
 """How many after the usual one are tried."""
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host name or an address without a port always means this machine."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def admitted(host: str, origin: str | None) -> bool:

@@ -16,7 +16,7 @@ from framework.bus import Bus, Posted
 from framework.errors import ConfigError
 from framework.page import Page
 from framework.panel.led import contact_sheet, picture
-from framework.panel.stage import Stage
+from framework.panel.stage import Frame, Stage
 
 SETTLED_S = 3.0
 """How long after it came on a page is drawn: what is said in the first seconds is gone by then."""
@@ -39,8 +39,8 @@ async def snapshot(
     :raises ConfigError: ``folder`` cannot be made, or not be written to.
     """
     await _in_folder(folder, partial(folder.mkdir, parents=True, exist_ok=True))
-    waiting = {page.name: Stage(page) for page in pages}
-    made: dict[str, Image.Image] = {}
+    stages = {page.name: Stage(page) for page in pages}
+    waiting = dict(stages)
     changed = asyncio.Event()
     changed.set()
     followings = [one for page in pages for one in page.following.values()]
@@ -51,9 +51,8 @@ async def snapshot(
             changed.set()
         return any(taken)
 
-    def draw(stage: Stage) -> tuple[Image.Image, bool]:
-        frame = stage.frame(bus.time, width, height, SETTLED_S)
-        return frame.image, frame.state in ("fresh", "late")
+    def draw(stage: Stage) -> Frame:
+        return stage.frame(bus.time, width, height, SETTLED_S)
 
     for page in pages:
         page.on(bus.time, followings)
@@ -68,13 +67,11 @@ async def snapshot(
                     await changed.wait()
                     changed.clear()
                     for name, stage in list(waiting.items()):
-                        image, good = draw(stage)
-                        if good:
-                            made[name] = image
+                        if draw(stage).state in ("fresh", "late"):
                             del waiting[name]
                             say(f"{stage.page.label}: drawn from live data")
-        for name, stage in waiting.items():
-            made[name], _ = draw(stage)
+        # At the end, because a page may tell of what the others follow.
+        made = {name: draw(stage).image for name, stage in stages.items()}
     finally:
         following.cancel()
         with suppress(asyncio.CancelledError):

@@ -38,6 +38,7 @@ from PIL import Image
 
 from framework.bustime import BusTime
 from framework.errors import ConfigError
+from framework.hosts import is_loopback
 from framework.panel import led, loopback
 from framework.panel.sinks import Remote
 from framework.panel.status import Status
@@ -82,7 +83,7 @@ class BrowserSink:
     def __init__(
         self, port: int | None = None, *, host: str = "127.0.0.1", token: str | None = None
     ) -> None:
-        if token is None and not loopback.is_loopback(host):
+        if token is None and not is_loopback(host):
             raise ConfigError(f"other machines reach {host}: the panel there needs a token")
         self._port = port
         self._host = host

@@ -61,7 +61,7 @@ def read_tree(settings: SecretsSettings, tree: Tree) -> list[tuple[Source, Mappi
     """
     settings.shield()
     request = _request(settings, tree)
-    outcome = patiently(lambda limit_s: ask(request, limit_s=limit_s), settings.patience_s)
+    outcome = until_answered(lambda limit_s: ask(request, limit_s=limit_s), settings.patience_s)
     if isinstance(outcome, ConfigError | SecretsUnavailable):
         raise outcome
     return list(zip(settings.sources, outcome, strict=True))
@@ -73,7 +73,7 @@ def wait_s(failures: int, chance: float) -> float:
     return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**doublings) * (0.5 + chance / 2)
 
 
-def patiently(
+def until_answered(
     attempt: Callable[[float], list[Any] | Failure],
     patience_s: float,
     *,

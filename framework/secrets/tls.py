@@ -7,7 +7,6 @@ nor what to do about it. Where TLS leads to, and what is sent, is left to who co
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,14 +18,6 @@ from framework.errors import ConfigError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
-
-
-def is_loopback(host: str) -> bool:
-    """Whether it is this machine itself: to nowhere else may anything go without TLS."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def client_context(ca_file: str, *, strict: bool = True, settings: str) -> ssl.SSLContext:

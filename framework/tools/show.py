@@ -12,6 +12,7 @@ import typer
 
 from framework.bus import open_bus
 from framework.errors import ConfigError
+from framework.hosts import is_loopback
 from framework.process import configure_logging, exit_status
 from framework.project import Project
 from framework.tools.instances import make_instances, page_entries
@@ -58,7 +59,6 @@ def show(
             "matrix.toml"
         )
     # Here: Pillow is an extra.
-    from framework.panel.loopback import is_loopback
     from framework.panel.panelsink import leds_of
     from framework.panel.show import Show, show_in_browser
     from framework.panel.sinks import FileSink, Sink

@@ -26,7 +26,7 @@ from framework.project import Project
 from framework.secrets import SecretManager, asking, hardening, reading, settings
 from framework.secrets.asking import Failure
 from framework.secrets.child import LIFETIME_S
-from framework.secrets.reading import patiently, wait_s
+from framework.secrets.reading import until_answered, wait_s
 from framework.server import ServerBase
 from framework.tools.instances import make_instances
 from framework.update import Values
@@ -410,7 +410,7 @@ def in_time(
 ) -> tuple[Any, Clock]:
     """What comes of it, when the attempt with a number from 0 has that answer."""
     clock = Clock()
-    outcome = patiently(
+    outcome = until_answered(
         lambda _: answers(len(clock.slept)),
         patience_s,
         clock=lambda: clock.now_s,
@@ -446,13 +446,13 @@ def test_an_attempt_takes_no_longer_than_is_left_of_the_patience() -> None:
         clock.now_s += limit_s
         return AWAY
 
-    patiently(hang, 50.0, clock=lambda: clock.now_s, sleep=clock.sleep)
+    until_answered(hang, 50.0, clock=lambda: clock.now_s, sleep=clock.sleep)
     first, second = limits
     assert first == LIFETIME_S
     assert second == pytest.approx(50 - LIFETIME_S - clock.slept[0])
     assert clock.now_s == 50
     limits.clear()
-    patiently(hang, 0.0, clock=lambda: clock.now_s, sleep=clock.sleep)
+    until_answered(hang, 0.0, clock=lambda: clock.now_s, sleep=clock.sleep)
     assert limits == [reading.LEAST_LIMIT_S]
 
 

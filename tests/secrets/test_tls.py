@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from framework.errors import ConfigError
-from framework.secrets.tls import Problem, client_context, is_loopback, tls_problem
+from framework.secrets.tls import Problem, client_context, tls_problem
 from tests.real.authority import Authority, Leaf
 
 
@@ -117,16 +117,6 @@ def test_a_certificate_may_be_trusted_itself(tmp_path: Path) -> None:
     """As Python 3.13 does by default: what is in the file is trusted, also if it is no root."""
     leaf = Authority(tmp_path).leaf("vault")
     assert problem(leaf, leaf.certificate) is None
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.2", "::1"])
-def test_this_machine(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["", "10.0.0.1", "localhost.example.org", "127.0.0.1.example.org"])
-def test_another_machine(host: str) -> None:
-    assert not is_loopback(host)
 
 
 def test_it_is_the_same_on_every_python(tmp_path: Path) -> None:

@@ -23,10 +23,11 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, incluster_config, kube_config
 
 from framework.errors import ConfigError
+from framework.hosts import is_loopback
 from framework.secrets import transport
 from framework.secrets.kubernetes.settings import FOR_PLUGINS, IN_POD, KubernetesSettings
 from framework.secrets.store import StoreRefused, StoreUnavailable
-from framework.secrets.tls import client_context, is_loopback
+from framework.secrets.tls import client_context
 
 TABLE = "[secrets.kubernetes]"
 BEARER = "BearerToken"

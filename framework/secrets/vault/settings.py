@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from framework.secrets.tls import is_loopback
+from framework.hosts import is_loopback
 
 AUDIENCE = "vault"
 """Whom a service account's token is for: a token for the API server itself could be used there."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -20,6 +19,7 @@ import pytest
 import redis
 
 from framework.bus import Bus, Posted
+from tests.frozen import freeze, thaw
 
 _START_S = 10.0
 
@@ -67,11 +67,11 @@ class Server:
 
     def freeze(self) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        freeze(self._process)
 
     def thaw(self) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        thaw(self._process)
 
     def command(self, *words: str | int | bytes) -> Any:
         """What an administrator types."""

@@ -29,6 +29,7 @@ from framework.panel.driver.receiver import Receiver, Renderer
 from framework.panel.driver.wire import Head
 from framework.panel.panelsink import PanelSink
 from framework.project import PanelEntry
+from tests.frozen import freeze, thaw
 from tests.panel.emulator import rgbmatrix
 from tests.panel.latency import frame_to_leds
 from tests.panel.test_sinks import NoButtons, frame, stopped, until
@@ -535,7 +536,7 @@ def test_root_is_dropped_by_every_thread_and_for_good(process: Process) -> None:
 async def test_a_panel_that_hangs_costs_the_renderer_nothing_but_frames(process: Process) -> None:
     renderer = Show(process.folder / ".matrix" / "panel.sock", picture(1))
     await until(process.seen(picture(1)))
-    process.process.send_signal(signal.SIGSTOP)
+    freeze(process.process)
     longest_s, last_s = 0.0, time.perf_counter()
     for number in range(200):
         renderer.show(frame(number, (512, 512)))
@@ -543,7 +544,7 @@ async def test_a_panel_that_hangs_costs_the_renderer_nothing_but_frames(process:
         longest_s, last_s = max(longest_s, time.perf_counter() - last_s), time.perf_counter()
     assert longest_s < 0.5
     renderer.show(picture(7))
-    process.process.send_signal(signal.SIGCONT)
+    thaw(process.process)
     await until(process.seen(picture(7)))
     await renderer.kill()
 

@@ -12,7 +12,6 @@ import contextlib
 import http.client
 import json
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -23,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.frozen import freeze, thaw
 from tests.real.authority import Authority, Leaf
 
 _START_S = 60.0
@@ -83,10 +83,10 @@ class _Server(ABC):
 
     def freeze(self) -> None:
         """It keeps its connections and answers nothing."""
-        self._signal(signal.SIGSTOP)
+        freeze(self._alive)
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        thaw(self._alive)
 
     def __enter__(self) -> Self:
         try:
@@ -104,9 +104,10 @@ class _Server(ABC):
     ) -> None:
         self.kill()
 
-    def _signal(self, number: signal.Signals) -> None:
+    @property
+    def _alive(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, f"{self.log.stem} is not running"
-        self._process.send_signal(number)
+        return self._process
 
     def _until(self, there: Callable[[], bool]) -> None:
         until_s = time.monotonic() + _START_S

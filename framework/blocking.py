@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from framework.errors import Unavailable
+from framework.vitals import ServiceVitals
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,8 +22,8 @@ T = TypeVar("T")
 class Blocking:
     """Runs one blocking call at a time in a daemon thread that nobody waits for at exit."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, vitals: ServiceVitals) -> None:
+        self._vitals = vitals
         self._turn = asyncio.Lock()
         self._abandoned: threading.Thread | None = None
 
@@ -33,11 +34,15 @@ class Blocking:
         """
         async with self._turn:
             if self._abandoned is not None and self._abandoned.is_alive():
-                raise Unavailable(f"{self._name}: an earlier blocking call has not returned yet")
+                self._vitals.in_vain += 1
+                raise Unavailable(
+                    f"{self._vitals.name}: an earlier blocking call has not returned yet"
+                )
             loop = asyncio.get_running_loop()
             answer: asyncio.Future[T] = loop.create_future()
 
             def settle(result: T | None, error: BaseException | None) -> None:
+                self._vitals.in_vain = 0
                 if answer.done():
                     return
                 if isinstance(error, StopIteration):  # which no future can carry
@@ -57,10 +62,12 @@ class Blocking:
                 with suppress(RuntimeError):  # the loop is closed: nobody wants the answer
                     loop.call_soon_threadsafe(settle, result, error)
 
-            thread = threading.Thread(target=work, name=f"{self._name}-blocking", daemon=True)
+            name = f"{self._vitals.name}-blocking"
+            thread = threading.Thread(target=work, name=name, daemon=True)
             thread.start()
             try:
                 return await answer
             except asyncio.CancelledError:
                 self._abandoned = thread
+                self._vitals.in_vain += 1
                 raise

@@ -59,13 +59,14 @@ class _Report(Collector):
 
     def live(self) -> list[str]:
         """A line for each that hangs."""
-        late = [(each.name, each.pulse.overdue_s) for each in self._vitals]
-        return [f"{name} hangs, for {late_s:.0f} s" for name, late_s in late if late_s]
+        hangs = [(each.name, each.hangs) for each in self._vitals]
+        return [f"{name} {why}" for name, why in hangs if why]
 
     def ready(self) -> list[str]:
         """A line for each that is not ready."""
-        waits = [(each.name, each.waits_for) for each in self._vitals]
-        return [f"{name} waits for {what}" for name, what in waits if what]
+        return [
+            f"{each.name} waits for {what}" for each in self._vitals if (what := each.waits_for)
+        ]
 
     def metrics(self) -> bytes:
         return generate_latest(self._registry)

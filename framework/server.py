@@ -116,10 +116,10 @@ class ServerBase(ABC, Generic[V, C]):
             max_age=self.max_age,
         )
         self._time = BusTime()
-        self._blocking = Blocking(self.name)
         self._http: Http | None = None
         self._fetching = Outage(self.log, "fetching")
         self.vitals = ServiceVitals(self.name, self.now)
+        self._blocking = Blocking(self.vitals)
 
     # What a subclass writes.
 

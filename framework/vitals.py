@@ -15,6 +15,10 @@ SLACK_S = 30.0
 """How late a loop may be before it counts as hung: a Pi that starts everything at once is slow."""
 
 
+MOST_IN_VAIN = 10
+"""Calls that a library never answered, one after the other, before only a new start can help."""
+
+
 class Pulse:
     """Whether a loop still goes round: each time, it says when it will again at the latest."""
 
@@ -28,7 +32,7 @@ class Pulse:
 
     @property
     def overdue_s(self) -> float:
-        """For how long it should have come; 0 while all is well. May be asked in any thread."""
+        """For how long it should have come; 0 while all is well."""
         return max(0.0, self._clock() - self._due_s)
 
 
@@ -59,6 +63,12 @@ class Vitals(ABC):
         self.pulse = Pulse()
 
     @property
+    def hangs(self) -> str:
+        """Why it should be started again; empty: it is alive. May be asked in any thread."""
+        overdue_s = self.pulse.overdue_s
+        return f"hangs, for {overdue_s:.0f} s" if overdue_s else ""
+
+    @property
     @abstractmethod
     def waits_for(self) -> str:
         """What it is not ready for want of; empty: it is ready."""
@@ -76,7 +86,15 @@ class ServiceVitals(Vitals):
         self.publishing = Timing()
         self.good_at: datetime | None = None
         """When the values were fetched that it publishes now."""
+        self.in_vain = 0
+        """Blocking calls that were given up, or not begun because of one that was, in a row."""
         self._now = now
+
+    @property
+    def hangs(self) -> str:
+        if self.in_vain < MOST_IN_VAIN:
+            return super().hangs
+        return f"waits for a call that does not return; given up {self.in_vain} times"
 
     @property
     def waits_for(self) -> str:

@@ -1,13 +1,16 @@
-"""Runs the work of a process while a port says how it is, if ``[health]`` names one."""
+"""Runs the work of a process while a port says how it is, if ``[health]`` names one, and systemd is
+told that it lives, if it asks."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 from framework.project import Project
+from framework.systemd import with_watchdog
 from framework.vitals import Vitals
 
 T = TypeVar("T")
@@ -19,9 +22,12 @@ async def watched(work: Callable[[], Coroutine[Any, Any, T]], vitals: Sequence[V
     :raises ConfigError: the port cannot be had.
     """
     health = Project.find(os.environ, Path.cwd()).health
-    if health.port is None:
-        return await work()
-    from framework.health import open_health  # whose library costs what not everybody wants to pay
+    with ExitStack() as stack:
+        if health.port is not None:
+            # Here: its library costs what not everybody wants to pay.
+            from framework.health import open_health
 
-    with open_health(health.host, health.port, vitals):
-        return await work()
+            stack.enter_context(open_health(health.host, health.port, vitals))
+        return await with_watchdog(
+            work, os.environ, hangs=lambda: any(each.hangs for each in vitals)
+        )

@@ -7,15 +7,21 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from framework.blocking import Blocking
 from framework.errors import Unavailable
+from framework.vitals import MOST_IN_VAIN, ServiceVitals
+
+
+def tide() -> ServiceVitals:
+    return ServiceVitals("tide", lambda: datetime.now(UTC))
 
 
 async def test_it_returns_and_raises_what_the_call_does() -> None:
-    blocking = Blocking("tide")
+    blocking = Blocking(tide())
     assert await blocking.call(pow, 2, 5) == 32
     with pytest.raises(ZeroDivisionError):
         await blocking.call(divmod, 1, 0)
@@ -24,7 +30,7 @@ async def test_it_returns_and_raises_what_the_call_does() -> None:
 
 
 async def test_never_two_at_once() -> None:
-    blocking, running, most = Blocking("tide"), 0, 0
+    blocking, running, most = Blocking(tide()), 0, 0
 
     def work() -> None:
         nonlocal running, most
@@ -38,12 +44,16 @@ async def test_never_two_at_once() -> None:
 
 
 async def test_an_abandoned_call_keeps_others_out_until_it_returns() -> None:
-    blocking, release = Blocking("tide"), threading.Event()
+    vitals = tide()
+    blocking, release = Blocking(vitals), threading.Event()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await blocking.call(release.wait)
-    with pytest.raises(Unavailable, match="has not returned"):
-        await blocking.call(pow, 2, 2)
+    for _ in range(MOST_IN_VAIN - 1):
+        assert vitals.hangs == ""
+        with pytest.raises(Unavailable, match="has not returned"):
+            await blocking.call(pow, 2, 2)
+    assert vitals.hangs == "waits for a call that does not return; given up 10 times"
     release.set()
     async with asyncio.timeout(5):
         while True:
@@ -53,17 +63,19 @@ async def test_an_abandoned_call_keeps_others_out_until_it_returns() -> None:
                 await asyncio.sleep(0.01)
             else:
                 break
+    assert vitals.hangs == ""
 
 
 def test_nobody_waits_for_it_at_exit() -> None:
     program = """
 import asyncio, time
 from framework.blocking import Blocking
+from framework.vitals import ServiceVitals
 
 async def main():
     try:
         async with asyncio.timeout(0.05):
-            await Blocking("tide").call(time.sleep, 60)
+            await Blocking(ServiceVitals("tide", lambda: None)).call(time.sleep, 60)
     except TimeoutError:
         print("given up")
 

@@ -8,12 +8,13 @@ import logging
 import os
 import pwd
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -514,6 +515,26 @@ async def test_the_process_lights_what_it_is_sent_and_ends_in_order(process: Pro
     status, output = process.end()
     assert status == 0, output
     assert "Traceback" not in output
+
+
+async def test_systemd_is_told_that_it_lives_and_not_when_it_stands(folder: Path) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.setblocking(False)
+        # Not in this folder, which whoever has dropped root may not enter.
+        systemd.bind(f"\0{folder}")
+        process = Process(folder, NOTIFY_SOCKET=f"@{folder}", WATCHDOG_USEC="200000")
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                assert await loop.sock_recv(systemd, 100) == b"WATCHDOG=1"
+        freeze(process.process)
+        with suppress(BlockingIOError):
+            while systemd.recv(100):
+                pass
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await loop.sock_recv(systemd, 100)
+        assert process.end(signal.SIGKILL)[0] == -signal.SIGKILL
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can stop being root")

@@ -82,13 +82,11 @@ class Font:
 
     def width(self, text: str, *, tabular: bool = False) -> int:
         """How many columns ``text`` takes. ``tabular``: every digit as wide as the widest."""
-        before, after = _sides(self)
-        steps = sum(step for _, _, step in _pen(self, clean(text), tabular))
-        return max(0, steps - before - after)
+        return _width(self, text[:LONGEST_TEXT], tabular)
 
     def line(self, text: str, *, tabular: bool = False) -> Line:
         """``text`` on one line."""
-        return _line(self, clean(text), tabular)
+        return _line(self, text[:LONGEST_TEXT], tabular)
 
 
 TINY5 = Font("Tiny5.ttf", 8, cap=5, over=3, under=1)
@@ -100,11 +98,18 @@ JERSEY_25 = Font("Jersey25.ttf", 41, cap=25, over=8, under=8)
 
 
 def clean(text: str) -> str:
-    """``text`` as it is drawn: composed, on one line, without what has no shape of its own, and no
-    longer than is of use."""
-    composed = unicodedata.normalize("NFC", text[:LONGEST_TEXT])
+    """``text`` as it is drawn: composed, on one line, without what has no shape of its own."""
+    composed = unicodedata.normalize("NFC", text)
     composed = " ".join(composed.splitlines()).replace("\t", " ")
     return "".join(c for c in composed if unicodedata.category(c) not in _UNSEEN)
+
+
+# A line that scrolls is asked for at each step that it moves.
+@lru_cache(maxsize=2048)
+def _width(font: Font, text: str, tabular: bool) -> int:
+    before, after = _sides(font)
+    steps = sum(step for _, _, step in _pen(font, clean(text), tabular))
+    return max(0, steps - before - after)
 
 
 @lru_cache(maxsize=512)
@@ -112,7 +117,7 @@ def _line(font: Font, text: str, tabular: bool) -> Line:
     before, _ = _sides(font)
     placed = []
     pen = -before
-    for glyph, shift, step in _pen(font, text, tabular):
+    for glyph, shift, step in _pen(font, clean(text), tabular):
         placed.append((glyph, pen + shift + glyph.left))
         pen += step
     width = font.width(text, tabular=tabular)

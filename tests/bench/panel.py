@@ -25,6 +25,7 @@ from framework.panel import web
 from framework.panel.panelsink import PanelSink
 from framework.panel.show import Show
 from framework.panel.web import BrowserSink
+from framework.process import SWITCH_S
 from framework.server import ServerBase
 from framework.testing.http import CannedHttp
 from pages.moon import MoonPage
@@ -161,6 +162,7 @@ class Scroller(DisplayBase):
 
 async def scrolling() -> list[Figure]:
     """Sixty frames a second, while every service publishes once a second from the same loop."""
+    sys.setswitchinterval(SWITCH_S)  # as each process has it
     shown_s: list[float] = []
     canned = CannedHttp({weather.URL: FORECAST, airquality.URL: AIR, "http://json/": {"level": 7}})
     place = Place(latitude=52.52, longitude=13.41)

@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from framework.errors import ConfigError
+from framework.project import HEALTH_PORT
 from framework.vitals import PanelVitals, ServiceVitals, Vitals
 
 PLAIN = "text/plain; charset=utf-8"
@@ -46,7 +47,10 @@ def open_health(host: str, port: int, vitals: Sequence[Vitals]) -> Iterator[int]
             server.shutdown()
             server.server_close()
         return
-    raise ConfigError(f"port {port} of {host} cannot be had: {problem}. Set another in [health]")
+    raise ConfigError(
+        f"port {port} of {host} cannot be had: {problem}. Set another in [health], or for this "
+        f"process alone in {HEALTH_PORT}"
+    )
 
 
 class _Report(Collector):
@@ -77,24 +81,32 @@ class _Report(Collector):
 
 
 def _of_services(services: Sequence[ServiceVitals]) -> Iterator[Metric]:
+    if not services:
+        return
     label = ["service"]
     fetches = CounterMetricFamily("matrix_fetches", "Fetches begun.", labels=label)
-    failures = CounterMetricFamily("matrix_failures", "Fetches that failed.", labels=label)
+    failures = CounterMetricFamily("matrix_fetch_failures", "Of the fetches.", labels=label)
     age = GaugeMetricFamily("matrix_age_seconds", "Since the last good fetch.", labels=label)
     publishing = SummaryMetricFamily(
         "matrix_publish_seconds", "How long publishing took.", labels=label
+    )
+    away = CounterMetricFamily(
+        "matrix_bus_failures", "Times that the bus did not answer.", labels=label
     )
     for each in services:
         name = [each.name]
         fetches.add_metric(name, each.fetches)
         failures.add_metric(name, each.failures)
         publishing.add_metric(name, each.publishing.count, each.publishing.total_s)
+        away.add_metric(name, each.bus_failures)
         if each.age_s is not None:
             age.add_metric(name, each.age_s)
-    yield from (fetches, failures, age, publishing)
+    yield from (fetches, failures, age, publishing, away)
 
 
 def _of_panels(panels: Sequence[PanelVitals]) -> Iterator[Metric]:
+    if not panels:
+        return
     label = ["panel"]
     frames = CounterMetricFamily(
         "matrix_frames", "Frames that differed from the one before.", labels=label
@@ -126,6 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "matrix"
     sys_version = ""
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         report = self.server.report
         match self.path.partition("?")[0]:
@@ -147,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """A probe every ten seconds is no event either."""

@@ -122,10 +122,12 @@ class _JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
         }
+        said["message"], _, trace = record.getMessage().partition("\n")
         if record.exc_info:
-            said["trace"] = self.formatException(record.exc_info)
+            trace = self.formatException(record.exc_info)
+        if trace:
+            said["trace"] = trace
         return json.dumps(said, ensure_ascii=False)
 
 
@@ -136,8 +138,12 @@ def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
     78: the configuration is wrong. 1: anything else of ours that cannot be. Each of those is one
     sentence on standard error, without a traceback. 130, in silence: Ctrl-C while constructing.
     """
-    configure_logging()
-    sys.exit(exit_status(main))
+
+    def start() -> Coroutine[Any, Any, int | None]:
+        configure_logging()
+        return main()
+
+    sys.exit(exit_status(start))
 
 
 def exit_status(main: Callable[[], Coroutine[Any, Any, int | None]]) -> int:

@@ -33,6 +33,8 @@ from framework.panel.brightness import FULL, levels
 
 FILE = "matrix.toml"
 STATE = ".matrix"
+HEALTH_PORT = "MATRIX_HEALTH_PORT"
+MOST_PORT = 65535
 
 LONGEST_SIDE = 512
 """Of a panel, in pixels."""
@@ -128,8 +130,8 @@ class HealthEntry(Table):
     """``[health]``: where a process says how it is."""
 
     host: Text = "0.0.0.0"  # noqa: S104  # probes and Prometheus ask from other machines
-    port: int | None = Field(default=None, strict=True, ge=1, le=65535)
-    """None: nowhere."""
+    port: int | None = Field(default=None, strict=True, ge=1, le=MOST_PORT)
+    """None: nowhere. ``MATRIX_HEALTH_PORT`` says another, for one process of several."""
 
 
 class _File(Table):
@@ -159,18 +161,18 @@ class Project:
     @classmethod
     def find(cls, environ: Mapping[str, str], cwd: Path) -> Project:
         """The file that ``MATRIX_TOML`` names, which must exist, else the one in ``cwd``."""
-        named = environ.get("MATRIX_TOML")
+        named, health_port = environ.get("MATRIX_TOML"), environ.get(HEALTH_PORT)
         del environ  # a traceback keeps the locals of this frame
         path = cwd / (named or FILE)
         if not named and not path.exists():
-            return cls._of(None, cwd, _File())
+            return cls._of(None, cwd, _File(), health_port)
         outcome = _read(path)
         if isinstance(outcome, _File):
-            return cls._of(path, path.parent, outcome)
+            return cls._of(path, path.parent, outcome, health_port)
         raise ConfigError("\n".join(outcome))
 
     @classmethod
-    def _of(cls, path: Path | None, folder: Path, file: _File) -> Project:
+    def _of(cls, path: Path | None, folder: Path, file: _File, health_port: str | None) -> Project:
         return cls(
             path=path,
             state=folder / STATE,
@@ -179,7 +181,7 @@ class Project:
             services=file.service,
             pages=file.page,
             panel=file.panel,
-            health=file.health,
+            health=file.health if not health_port else _at_port(file.health, health_port),
         )
 
     def make_state(self) -> Path:
@@ -204,6 +206,12 @@ class Project:
                 _check_private(path, found, stat.S_ISREG(found.st_mode), "a file", "600")
                 return file.readline(4096).strip() or None
         raise ConfigError(f"{path} cannot be read: {reason}. Remove it, start the server again")
+
+
+def _at_port(health: HealthEntry, port: str) -> HealthEntry:
+    if port.isascii() and port.isdecimal() and 1 <= int(port) <= MOST_PORT:
+        return health.model_copy(update={"port": int(port)})
+    raise ConfigError(f"environment {HEALTH_PORT} must be a port, 1 to {MOST_PORT}")
 
 
 def make_state(folder: Path) -> Path:

@@ -59,7 +59,7 @@ class Publisher(Generic[V]):
             try:
                 stored = await self._bus.snapshot(self._name)
             except BusUnavailable as away:
-                self._outage.failed(str(away))
+                self._bus_failed(away)
                 self._vitals.pulse.due_within(AWAY_S)
                 await self._pause(AWAY_S)
                 continue
@@ -104,7 +104,7 @@ class Publisher(Generic[V]):
         try:
             await self._bus.fail(self._name, self._failing)
         except BusUnavailable as away:
-            self._outage.failed(str(away))
+            self._bus_failed(away)
             return
         self._outage.recovered()
 
@@ -121,7 +121,7 @@ class Publisher(Generic[V]):
                     self._name, Posted(to_us(update.updated), update.to_wire())
                 )
         except BusUnavailable as away:
-            self._outage.failed(str(away))
+            self._bus_failed(away)
             return
         self._outage.recovered()
         if receipt.outcome is Outcome.AHEAD:
@@ -144,7 +144,7 @@ class Publisher(Generic[V]):
             try:
                 stored = await self._bus.snapshot(self._name)
             except BusUnavailable as away:
-                self._outage.failed(str(away))
+                self._bus_failed(away)
                 continue
             # A clock that was wrong and is mended makes our times wrong, whichever way it jumped.
             if abs(self._clock_is_set_to_s() - set_to_s) > AHEAD.total_seconds():
@@ -157,6 +157,10 @@ class Publisher(Generic[V]):
                 await self._say()
             else:
                 self._outage.recovered()
+
+    def _bus_failed(self, why: BusUnavailable) -> None:
+        self._vitals.bus_failures += 1
+        self._outage.failed(str(why))
 
     def _clock_is_set_to_s(self) -> float:
         """What the bus's time is ahead of our own elapsing seconds: moves only if it is set."""

@@ -26,11 +26,12 @@ from framework.config.loading import load
 from framework.config.names import check_name
 from framework.errors import DefinitionError, NotModified, Unavailable
 from framework.generics import type_arguments
+from framework.oneline import one_line
 from framework.outage import Outage
 from framework.publisher import Publisher
 from framework.redact import redacted
 from framework.schedule import Schedule
-from framework.update import Update, Values
+from framework.update import Update, Values, unreadable
 from framework.vitals import ServiceVitals
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ T = TypeVar("T")
 
 LONGEST_SLEEP_S = 10.0
 """The event loop's timers stand still while the machine sleeps: look at the clock this often."""
+LONGEST_REASON = 500
+"""Of a failure, in the log: it may quote what a source has sent."""
 ADOPT_WITHIN = timedelta(seconds=60)
 """A restart within this time of the last update spares the source a request."""
 
@@ -109,7 +112,7 @@ class ServerBase(ABC, Generic[V, C]):
             config, self.remarks = cast(C, loaded.config), loaded.remarks
         self.config = config
         self._schedule = Schedule(
-            period=self.period,
+            period=self.every(),
             timeout=self.timeout,
             jitter=self.jitter,
             good_for=self.good_for,
@@ -131,6 +134,10 @@ class ServerBase(ABC, Generic[V, C]):
             says is published and shown: it must hold no secret. Those of ``config`` are masked.
         :raises NotModified: the last good values are still current.
         """
+
+    def every(self) -> timedelta:
+        """The period of this instance: for where its configuration says one."""
+        return self.period
 
     def next_update(self, values: V) -> datetime | timedelta | None:
         """When the source will have something new, if ``values`` tell: a moment, or a wait counted
@@ -198,7 +205,7 @@ class ServerBase(ABC, Generic[V, C]):
             finally:
                 await bus.close()
         publisher = self.publisher(bus)
-        await publisher.meet(min(self.period, ADOPT_WITHIN))
+        await publisher.meet(min(self._schedule.period, ADOPT_WITHIN))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(publisher.keep())
@@ -235,15 +242,16 @@ class ServerBase(ABC, Generic[V, C]):
             why, retry_after = str(unavailable), unavailable.retry_after
         except DefinitionError as error:
             why = str(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # of a library: it is not its process
             why = f"{type(self).__name__} raised {type(error).__name__}"
             trace = "\n" + "".join(traceback.format_exception(error))
         else:
             self._fetching.recovered()
             return wait
         self.vitals.failures += 1
-        self._fetching.failed(redacted(why + trace, self.config))
-        await publisher.fail(redacted(why, self.config))
+        why = one_line(redacted(why, self.config), longest=LONGEST_REASON)
+        self._fetching.failed(why + redacted(trace, self.config))
+        await publisher.fail(why)
         now = self.now()
         return (
             self._schedule.after_failure(
@@ -300,6 +308,7 @@ class ServerBase(ABC, Generic[V, C]):
     async def _fetch(self, last: V | None) -> V:
         limit_s = self.timeout.total_seconds()
         values: object = None
+        leaked = False
         try:
             async with asyncio.timeout(limit_s) as limit:
                 values = await self.fetch()
@@ -310,16 +319,25 @@ class ServerBase(ABC, Generic[V, C]):
         except TimeoutError:
             if not limit.expired():
                 raise
+        except asyncio.CancelledError:
+            if _told_to_stop():
+                raise
+            leaked = True
+        if leaked:
+            raise RuntimeError("fetch() was cancelled by something that it had cancelled itself")
         if limit.expired():
             raise Unavailable(f"no answer within {limit_s:g} s")
         if not isinstance(values, self.values):
             raise TypeError(f"fetch() returned {type(values).__name__}, not {self.values.__name__}")
+        if problem := unreadable(values):
+            raise DefinitionError(f"fetch() returned what no page could read: {problem}")
         return cast(V, values)
 
     async def _fetch_for_ever(self, publisher: Publisher[V]) -> NoReturn:
         wait = timedelta(0)
         if publisher.held is not None:
-            wait = publisher.held.updated + min(self.period, ADOPT_WITHIN) - self.now()
+            soon = min(self._schedule.period, ADOPT_WITHIN)
+            wait = publisher.held.updated + soon - self.now()
         while True:
             await self._pause(wait, publisher.refetch)
             publisher.refetch.clear()
@@ -353,6 +371,12 @@ def _tried(
     else:
         return said, None
     return None, DefinitionError(f"{ask.__name__}() returned {wrong}")
+
+
+def _told_to_stop() -> bool:
+    """Whether it is this task that somebody cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _check_times(cls: type[ServerBase[Any, Any]]) -> None:

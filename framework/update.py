@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -29,10 +30,11 @@ from framework.bustime import AHEAD, from_us
 class Values(BaseModel):
     """The payload of one type of update: subclass it, and its class name is the feed's name.
 
-    Unknown fields are ignored, so that a newer service never breaks an older page.
+    Unknown fields are ignored, so that a newer service never breaks an older page. Numbers are
+    finite: JSON has no others.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
 V = TypeVar("V", bound=Values, default=Any)
@@ -108,6 +110,16 @@ class Update(BaseModel, Generic[V]):
     def to_wire(self) -> bytes:
         """The JSON that is published and stored."""
         return self.model_dump_json(by_alias=True, exclude_none=False).encode()
+
+
+def unreadable(values: Values) -> str:
+    """Why whoever follows could not read ``values`` from the wire; empty: they can."""
+    try:
+        type(values).model_validate_json(values.model_dump_json())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return ""
 
 
 def supersedes(new_us: int, held_us: int | None, now: datetime) -> bool:

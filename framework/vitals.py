@@ -84,6 +84,8 @@ class ServiceVitals(Vitals):
         self.failures = 0
         """Of the fetches."""
         self.publishing = Timing()
+        self.bus_failures = 0
+        """Times that the bus did not answer."""
         self.good_at: datetime | None = None
         """When the values were fetched that it publishes now."""
         self.in_vain = 0

@@ -63,7 +63,9 @@ def _last(moment: str, now: datetime, spot: Spot) -> datetime:
 
 
 def _last_crossing(moment: str, now: datetime, spot: Spot) -> datetime:
-    """When the Sun last rose or set; where it stays up or down, what began that began long ago."""
+    """When the Sun last rose or set. Where it stays up, each day of it begins when it is lowest;
+    where it stays down, each night when it would be highest: a clock time in the table still has
+    its turn, and does not hold for months."""
     ephem = sun_tables()
     observer, sun = ephem.Observer(), ephem.Sun()
     observer.lat, observer.lon = math.radians(spot.latitude), math.radians(spot.longitude)
@@ -73,9 +75,13 @@ def _last_crossing(moment: str, now: datetime, spot: Spot) -> datetime:
     try:
         found = observer.previous_rising(sun) if rises else observer.previous_setting(sun)
     except ephem.AlwaysUpError:
-        return _LONG_AGO + DAY if rises else _LONG_AGO
+        if not rises:
+            return _LONG_AGO
+        found = observer.previous_antitransit(sun)
     except ephem.NeverUpError:
-        return _LONG_AGO if rises else _LONG_AGO + DAY
+        if rises:
+            return _LONG_AGO
+        found = observer.previous_transit(sun)
     moment_utc: datetime = found.datetime()
     return moment_utc.replace(tzinfo=UTC)
 

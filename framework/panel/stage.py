@@ -5,6 +5,7 @@ A page that raises is contained here. It knows nothing of other pages, the playl
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -117,7 +118,7 @@ class Stage:
         began_s = time.monotonic_s()
         try:
             page.draw(canvas, now.astimezone(ZoneInfo(page.config.timezone)))
-        except Exception as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # nobody cancels a draw
             if self._strict:
                 raise
             self._failed(error, time)
@@ -139,7 +140,7 @@ class Stage:
         self._slow = f"took {seconds:.1f} s to draw, in which the panel stands still"
         self._slowness.failed(self._slow)
 
-    def _failed(self, error: Exception, time: BusTime) -> None:
+    def _failed(self, error: BaseException, time: BusTime) -> None:
         what = type(error).__name__
         if (where := innermost(error, type(self.page))) is not None:
             what = f"{what}, {where}"
@@ -209,7 +210,7 @@ def _line(update: Update[Values], now: datetime, width: int) -> tuple[float, tim
     return min(left / whole, 1.0), max(whole / width, timedelta(milliseconds=100))
 
 
-def innermost(error: Exception, page: type) -> str | None:
+def innermost(error: BaseException, page: type) -> str | None:
     """Where in the page's own file it was raised: "moon.py:41"."""
     place = None
     trace = error.__traceback__

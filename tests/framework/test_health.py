@@ -141,10 +141,21 @@ async def test_what_is_counted() -> None:
     assert found.pop("matrix_publish_seconds_sum") > 0
     assert found == {
         "matrix_fetches_total": 2,
-        "matrix_failures_total": 1,
+        "matrix_fetch_failures_total": 1,
+        "matrix_bus_failures_total": 0,
         "matrix_age_seconds": 300,
         "matrix_publish_seconds_count": 1,
     }
+
+
+def test_head_is_answered_without_a_body() -> None:
+    with (
+        open_health("127.0.0.1", 0, []) as port,
+        closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection,
+    ):
+        connection.request("HEAD", "/live")
+        reply = connection.getresponse()
+        assert (reply.status, reply.read()) == (200, b"")
 
 
 def test_nothing_else_is_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -189,3 +190,40 @@ def test_before_there_is_a_loop_a_command_ends_in_order_and_in_silence(
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (out, err, process.returncode) == ("down\n", "", 128 + number)
+
+
+RUN = """
+import logging
+from framework.process import run
+
+async def main():
+    logging.getLogger("matrix.tide").warning("fetching: dry\\nTraceback: here\\nand there")
+
+run(main)
+"""
+
+
+def test_in_a_log_for_a_machine_a_trace_stands_by_itself() -> None:
+    done = ran("json")
+    (line,) = done.stderr.splitlines()
+    said = json.loads(line)
+    assert (said["message"], said["trace"]) == ("fetching: dry", "Traceback: here\nand there")
+
+
+def test_a_form_of_log_that_there_is_not_is_one_sentence() -> None:
+    done = ran("xml")
+    assert (done.returncode, done.stderr) == (
+        78,
+        "environment MATRIX_LOG_FORMAT must be text or json\n",
+    )
+
+
+def ran(log_format: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", RUN],
+        env={**os.environ, "MATRIX_LOG_FORMAT": log_format},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )

@@ -69,6 +69,17 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
     assert found.panel == PanelEntry(width=64, height=32)
 
 
+def test_one_process_of_several_takes_another_port(tmp_path: Path) -> None:
+    (tmp_path / "matrix.toml").write_text("[health]\nport = 9000\n")
+    ports = [
+        Project.find({"MATRIX_HEALTH_PORT": port}, tmp_path).health.port for port in ("", "9001")
+    ]
+    assert ports == [9000, 9001]
+    for port in ("0", "65536", "-1", "x", "٣"):
+        with pytest.raises(ConfigError, match="MATRIX_HEALTH_PORT must be a port"):
+            Project.find({"MATRIX_HEALTH_PORT": port}, tmp_path)
+
+
 def test_without_a_file(tmp_path: Path) -> None:
     found = Project.find({}, tmp_path)
     assert (found.path, found.state) == (None, tmp_path / ".matrix")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from framework.bus import Held, Posted, Receipt
 from framework.bustime import to_us
@@ -148,10 +149,16 @@ async def test_not_modified_without_a_good_value_is_a_failure(
 
 
 @pytest.mark.parametrize(
-    "failure", [Unavailable("the gauge is dry"), ValueError("bug"), TimeoutError("theirs")]
+    "failure",
+    [
+        Unavailable("the gauge is dry"),
+        ValueError("bug"),
+        TimeoutError("theirs"),
+        SystemExit("a script"),
+    ],
 )
 async def test_failures_are_tried_again_and_said_once(
-    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture, failure: Exception
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture, failure: BaseException
 ) -> None:
     service = TideServer(1.0, failure, failure, failure, 2.0)
     with caplog.at_level(logging.INFO, logger="matrix.tide"):
@@ -290,6 +297,77 @@ async def test_a_wrong_type_is_a_failure_that_names_both(
     async with serving(bus, Wrong(0.0)):
         assert await held(bus) is None
     assert f"fetch() returned {type(wrong).__name__}, not Tide" in caplog.text
+
+
+class Depth(BaseModel):
+    low_m: float
+
+
+class Tides(Values):
+    depths: list[Depth]
+
+
+async def test_what_nobody_could_read_costs_no_good_value(
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """JSON has no NaN: it would be null on the bus, in the place of the last good value."""
+
+    class TidesServer(ServerBase[Tides]):
+        period = MINUTE
+        depth_m = 1.0
+
+        async def fetch(self) -> Tides:
+            return Tides(depths=[Depth(low_m=self.depth_m)])
+
+    service = TidesServer(config=Config())
+    async with serving(bus, service):
+        service.depth_m = math.nan
+        await clock.advance(2 * MINUTE)
+        stored = await bus.snapshot("tides")
+    assert stored.posted is not None
+    assert json.loads(stored.posted.body)["values"] == {"depths": [{"low_m": 1.0}]}
+    why = "fetch() returned what no page could read: depths.0.low_m: Input should be a valid number"
+    assert stored.failing == why
+    assert caplog.messages == [f"fetching: {why}"]
+    assert service.vitals.failures > 0
+    with pytest.raises(ValidationError):
+        Tide(height_m=math.inf)
+
+
+async def test_a_task_of_its_own_that_it_cancels_does_not_end_a_service(
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = TideServer(asyncio.CancelledError(), 1.5)
+    async with serving(bus, service):
+        await clock.advance(MINUTE)
+        update = await held(bus)
+    assert update is not None
+    assert update.values.height_m == 1.5
+    assert "cancelled by something that it had cancelled itself" in caplog.messages[0]
+
+
+async def test_what_a_source_says_is_one_line_of_bounded_length(
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(bus, TideServer(Unavailable("low\n12:00 WARNING\x1b[2J" + 999 * "x"))):
+        pass
+    (line,) = caplog.messages
+    assert line.startswith("fetching: low 12:00 WARNING [2Jx")
+    assert len(line) < 600
+
+
+async def test_an_instance_may_have_a_period_of_its_own(bus: MemoryBus, clock: FakeClock) -> None:
+    class SlowTideServer(TideServer):
+        def every(self) -> timedelta:
+            return 20 * MINUTE
+
+    service = SlowTideServer(1.5)
+    async with serving(bus, service):
+        update = await held(bus)
+        await clock.advance(25 * MINUTE)
+    assert service.fetched == [T0, T0 + 20 * MINUTE]
+    assert update is not None
+    assert update.valid > T0 + 20 * MINUTE
 
 
 async def test_the_source_says_when_it_will_have_something_new(

@@ -61,7 +61,8 @@ def test_day_and_night_are_the_suns() -> None:
 def test_where_the_sun_stays_up_or_down(day: str, level: int) -> None:
     assert at(SUN, f"{day}T12:00", POLE) == at(SUN, f"{day}T00:00", POLE) == level
     hours = {**SUN, "22:00": 3}
-    assert at(hours, f"{day}T12:00", POLE) == 3  # which was later than any sunrise
+    # A day of its begins, and a night of its, though nothing rises or sets.
+    assert [at(hours, f"{day}T{time}", POLE) for time in ("15:00", "23:00")] == [level, 3]
 
 
 def test_hours_and_sun_together() -> None:

@@ -5,8 +5,8 @@ does the drawing (``devrun``); HTTP, and who is let in, are as for the panel (``
 protocol, on ``/ws``:
 
 - To the browser: ``{"look": {...}}`` once, and ``{"status": {...}}`` when it changed, as
-  ``Workbench.status_json`` makes it; frames as the panel's (``web``), with the picture's number in
-  the place of the sequence number; and, after what has changed, ``{"end": true}``.
+  ``Workbench.status_json`` makes it; frames as the panel's (``web``), whole, with the picture's
+  number in the place of the sequence number; and, after what has changed, ``{"end": true}``.
 - From it: ``{"do": "drawn"}`` when all of that is on the screen: only then comes what has changed
   since; and ``{"do": "watch", "watching": true}``, as the panel's.
 """
@@ -28,7 +28,8 @@ from PIL import Image
 from framework.panel import loopback
 from framework.panel.devrun import Run
 from framework.panel.devvalues import parsed as parsed_values
-from framework.panel.web import HEADER, Socket, load_webserver, look, parsed
+from framework.panel.encoding import HEADER
+from framework.panel.web import Socket, load_webserver, look, parsed
 from framework.project import FILE
 
 log = logging.getLogger(__name__)
@@ -297,7 +298,7 @@ def _joined(sheet: Sheet) -> Image.Image | None:
     for number, (_, frame) in sheet.pictures.items():
         state, size = divmod(number, len(sizes))
         left = sum(width + GAP for width, _ in sizes[:size])
-        width, height, _ = HEADER.unpack_from(frame)
+        width, height, *_ = HEADER.unpack_from(frame)
         rgb = zlib.decompress(frame[HEADER.size :])
         joined.paste(Image.frombytes("RGB", (width, height), rgb), (left, state * row))
     return joined

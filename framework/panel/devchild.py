@@ -10,7 +10,7 @@ on what was standard output, with lines of JSON:
   ``faulthandler`` does.
 - ``{"files": [...]}``: the user's own that were imported.
 - ``{"about": {...}}``: the page's title, and where the values of each feed come from.
-- ``{"picture": 3, "bytes": 512}``, then so many bytes: a frame as ``web`` encodes it.
+- ``{"picture": 3, "bytes": 512}``, then so many bytes: a frame as it travels, whole.
 - ``{"picture": 3, "problem": "..."}``: why there is none.
 - ``{"drawn": true, "again_in_s": 0.1}``: that is all, until then. null: for good.
 - ``{"problem": "..."}``: why there are no pictures at all. It is the last.
@@ -33,7 +33,7 @@ from framework.page import Page
 from framework.panel.devscenes import AGES, SIZES, Scene, scenes
 from framework.panel.devsource import imported, own_files, told
 from framework.panel.devvalues import find_values
-from framework.panel.web import encode
+from framework.panel.encoding import whole
 from framework.process import configure_logging
 from framework.project import Project
 from framework.redact import redacted
@@ -119,7 +119,7 @@ def _draw(page: Page[Any], left: dict[int, Scene], reply: Reply) -> None:
                 reply.say(picture=number, problem=redacted(told(error), page.config))
                 del left[number]  # it would go wrong again
                 continue
-            image = encode(frame.image, number)
+            image = whole(frame.image, number)
             if image != last.get(number):
                 reply.picture(number, image)
                 last[number] = image

@@ -7,13 +7,16 @@ To the page, text is JSON and binary is a frame.
 
 - ``{"look": {…}}``, once: the constants of ``led``.
 - ``{"status": {…}}``, when it changed: ``Status``, its times in ISO 8601, freshness as a word.
-- A frame: width and height (16 bits each) and a sequence number (32 bits), little-endian, then
-  zlib-compressed RGB, row by row. The next one is sent when this one was drawn, and it is then
-  the newest there is: a slow page sees fewer frames, never older ones.
+- A frame: width and height (16 bits each), its sequence number and that of its base (32 bits
+  each), little-endian, then zlib-compressed RGB, row by row. A frame that is its own base is whole;
+  any other is to be added to its base, byte by byte, modulo 256. The base is the frame that was
+  drawn last. The next one is sent when this one was drawn, and it is then the newest there is: a
+  slow page sees fewer frames, never older ones.
 
 From the page, always JSON; what is not understood is ignored.
 
-- ``{"do": "drawn", "sequence": n}``: a frame is on the screen.
+- ``{"do": "drawn", "sequence": n}``: a frame is on the screen. ``{"do": "failed", "sequence": n}``:
+  it could not be drawn, and the next one is to be whole.
 - ``{"do": "watch", "watching": true}``: whether the page can be seen. It begins as true.
 - ``{"do": "next"}``, ``{"do": "previous"}``, ``{"do": "pause"}`` (toggles),
   ``{"do": "pin", "name": "moon"}``, ``{"do": "resize", "width": 64, "height": 32}``.
@@ -24,8 +27,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -40,12 +41,12 @@ from framework.bustime import BusTime
 from framework.errors import ConfigError
 from framework.hosts import is_loopback
 from framework.panel import led, loopback
+from framework.panel.encoding import Encoded
 from framework.panel.sinks import Remote
 from framework.panel.status import Status
 
 log = logging.getLogger(__name__)
 
-HEADER = struct.Struct("<HHI")
 LONGEST_SIDE = 512
 REDRAW_S = 0.5
 """When the first one begins to watch, what is held is old: so long the panel has to draw anew."""
@@ -69,6 +70,8 @@ class _Viewer:
         self.frame: int | None = None
         self.drawing = False
         """Whether ``frame`` is still on its way to the screen."""
+        self.drawn: int | None = None
+        """The frame that the next one may be added to."""
 
 
 class BrowserSink:
@@ -91,9 +94,7 @@ class BrowserSink:
         self._url: str | None = None
         self._remote: Remote | None = None
         self._viewers: set[_Viewer] = set()
-        self._frame: Image.Image | None = None
-        self._encoded: bytes | None = None
-        self._sequence = 0
+        self._frame: Encoded | None = None
         self._current = asyncio.Event()
         """Whether the frame held is what is on: it is not, if it is from before anybody watched."""
         self._status: Status | None = None
@@ -125,10 +126,9 @@ class BrowserSink:
         return any(viewer.watching for viewer in self._viewers)
 
     def show(self, frame: Image.Image) -> None:
-        if frame is not self._frame:  # the same again: the panel was woken, and nothing changed
-            self._frame = frame
-            self._encoded = None
-            self._sequence = (self._sequence + 1) % 2**32
+        last = self._frame
+        if last is None or frame is not last.image:  # else the panel was woken, and nothing changed
+            self._frame = Encoded(frame, after=last)
         self._current.set()
         self._announce()
 
@@ -162,7 +162,7 @@ class BrowserSink:
         """The frame that is on; None if there never was one."""
         with self._viewing():
             await self._until_current()
-            return self._frame
+            return self._frame.image if self._frame else None
 
     def status_json(self) -> str | None:
         """What was said last, with the time as it is now."""
@@ -209,7 +209,7 @@ class BrowserSink:
             viewer.news.clear()
             if viewer.watching and viewer.status != self._revision:
                 await self._send_status(viewer, socket)
-            if viewer.watching and viewer.frame != self._sequence and not viewer.drawing:
+            if viewer.watching and not viewer.drawing:
                 await self._send_frame(viewer, socket)
 
     async def _send_status(self, viewer: _Viewer, socket: Socket) -> None:
@@ -219,17 +219,16 @@ class BrowserSink:
             await self._text(socket, f'{{"status":{said}}}')
 
     async def _send_frame(self, viewer: _Viewer, socket: Socket) -> None:
+        if self._frame is None or viewer.frame == self._frame.number:
+            return
         await self._until_current()
         frame = self._frame
-        if frame is None:
-            return
-        viewer.frame = self._sequence
+        viewer.frame = frame.number
         viewer.drawing = True
-        if self._encoded is None:
-            self._encoded = encode(frame, self._sequence)
-            self._frames_encoded += 1
-        self._bytes_sent += len(self._encoded)
-        await socket.send_bytes(self._encoded)
+        self._frames_encoded += not frame.asked_for
+        message = frame.message(viewer.drawn)
+        self._bytes_sent += len(message)
+        await socket.send_bytes(message)
 
     async def _text(self, socket: Socket, text: str) -> None:
         self._bytes_sent += len(text)
@@ -242,9 +241,10 @@ class BrowserSink:
         if remote is None:
             return
         match parsed(text):
-            case {"do": "drawn", "sequence": sequence}:
+            case {"do": "drawn" | "failed" as how, "sequence": sequence}:
                 if sequence == viewer.frame:
                     viewer.drawing = False
+                    viewer.drawn = viewer.frame if how == "drawn" else None
                     viewer.news.set()
             case {"do": "watch", "watching": bool(watching)}:
                 self._watch(viewer, watching=watching)
@@ -281,11 +281,6 @@ def parsed(text: str | None) -> object:
         return json.loads(text or "")
     except (ValueError, RecursionError):
         return None
-
-
-def encode(frame: Image.Image, sequence: int) -> bytes:
-    """A frame as it travels. Level 1: a fifth of the time of level 6, a fifth more bytes."""
-    return HEADER.pack(frame.width, frame.height, sequence) + zlib.compress(frame.tobytes(), 1)
 
 
 def to_json(status: Status) -> str:

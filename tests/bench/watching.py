@@ -13,7 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from framework.panel.driver import wire
 from framework.panel.driver.wire import Head
-from framework.panel.web import HEADER, BrowserSink
+from framework.panel.encoding import HEADER
+from framework.panel.web import BrowserSink
 
 
 class PanelProcess:
@@ -56,7 +57,7 @@ class Watching:
             if isinstance(message, bytes):
                 self.frames += 1
                 self.lit.set()
-                _, _, sequence = HEADER.unpack_from(message)
+                _, _, sequence, _ = HEADER.unpack_from(message)
                 await page.send(json.dumps({"do": "drawn", "sequence": sequence}))
 
 

@@ -8,11 +8,9 @@ import io
 import logging
 import os
 import socket
-import struct
 import termios
 import threading
 import time
-import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -32,6 +30,7 @@ from framework.panel.sinks import FileSink, Remote, Sink
 from framework.panel.status import Status
 from framework.panel.terminal import TerminalSink
 from framework.panel.web import BrowserSink
+from tests.panel.dots import Dots
 from tests.panel.screen import Screen
 
 STATUS = Status(
@@ -166,14 +165,14 @@ class BrowserConsumer:
             await self._reading
 
     async def _read(self, page: ClientConnection) -> None:
+        dots = Dots()
         with suppress(ConnectionClosed):
             async for message in page:
                 if isinstance(message, bytes):
-                    width, height, sequence = struct.unpack_from("<HHI", message)
-                    rgb = zlib.decompress(message[8:])
-                    self.seen.append(Image.frombytes("RGB", (width, height), rgb))
+                    dots.draw(message)
+                    self.seen.append(dots.image)
                     await self._open.wait()
-                    await page.send(f'{{"do": "drawn", "sequence": {sequence}}}')
+                    await page.send(f'{{"do": "drawn", "sequence": {dots.sequence}}}')
 
     def stall(self) -> None:
         self._open.clear()

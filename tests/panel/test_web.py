@@ -9,7 +9,6 @@ import json
 import logging
 import signal
 import socket
-import struct
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +16,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,10 +31,12 @@ from websockets.typing import Origin
 
 from framework.errors import ConfigError
 from framework.panel import led, loopback, web, webserver
+from framework.panel.encoding import HEADER
 from framework.panel.status import FeedStatus, PageStatus, Status
 from framework.panel.web import BrowserSink
 from framework.panel.webtoken import token_of
 from framework.update import Freshness
+from tests.panel.dots import Dots
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STATUS = Status(
@@ -148,6 +151,13 @@ def frame(number: int, size: tuple[int, int] = (8, 4)) -> Image.Image:
     return Image.new("RGB", size, (number, 255 - number, 7))
 
 
+def starry(number: int, size: tuple[int, int] = (8, 4)) -> Image.Image:
+    """One that is long if it is whole, and differs little from the next."""
+    sky = Image.frombytes("RGB", size, Random(7).randbytes(3 * size[0] * size[1]))
+    sky.putpixel((1, 2), (number, 255 - number, 7))
+    return sky
+
+
 async def until(condition: Callable[[], bool], limit_s: float = 5.0) -> None:
     async with asyncio.timeout(limit_s):
         while True:
@@ -164,15 +174,24 @@ async def text(page: ClientConnection) -> Any:
     return json.loads(message)
 
 
-async def picture(page: ClientConnection) -> tuple[int, Image.Image]:
-    """The next frame, whatever is said before it."""
+async def picture(page: ClientConnection, dots: Dots | None = None) -> tuple[int, Image.Image]:
+    """The next frame, whatever is said before it, on the ``dots`` that are there."""
+    dots = dots or Dots()
     async with asyncio.timeout(5):
         while True:
             message = await page.recv()
             if isinstance(message, bytes):
                 break
-    width, height, sequence = struct.unpack_from("<HHI", message)
-    return sequence, Image.frombytes("RGB", (width, height), zlib.decompress(message[8:]))
+    dots.draw(message)
+    assert dots.sequence is not None
+    return dots.sequence, dots.image
+
+
+async def draw(page: ClientConnection, dots: Dots) -> Image.Image:
+    """The next frame; it says that it has drawn it."""
+    sequence, image = await picture(page, dots)
+    await ask(page, "drawn", sequence=sequence)
+    return image
 
 
 async def ask(page: ClientConnection, what: str, **more: object) -> None:
@@ -230,10 +249,138 @@ async def test_the_first_page_wakes_the_panel_and_never_sees_what_was_on_before(
     assert served.buttons.asked == [("wake",)]
 
 
-async def test_a_frame_is_encoded_once_for_all_pages(served: Served) -> None:
+async def test_a_page_that_drew_the_last_frame_is_sent_what_has_changed(served: Served) -> None:
+    dots = Dots()
+    async with served.page() as page:
+        assert await draw(page, dots) == frame(1)
+        served.sink.show(starry(0))
+        assert await draw(page, dots) == starry(0)
+        for number in (9, 255, 3):
+            sent = served.sink.bytes_sent
+            served.sink.show(starry(number))
+            assert await draw(page, dots) == starry(number)
+            assert not dots.came_whole
+            assert served.sink.bytes_sent - sent < HEADER.size + 30
+
+
+async def test_a_frame_that_is_shorter_whole_is_sent_whole(served: Served) -> None:
+    dots = Dots()
+    async with served.page() as page:
+        await draw(page, dots)
+        for image in (starry(0), frame(2)):
+            served.sink.show(image)
+            assert await draw(page, dots) == image
+            assert dots.came_whole
+
+
+async def test_a_page_that_lags_is_sent_all_of_the_newest_frame(served: Served) -> None:
+    dots, slow_dots = Dots(), Dots()
+    async with served.page() as page, served.page() as slow:
+        await draw(page, dots)
+        sequence, _ = await picture(slow, slow_dots)
+        for number in (0, 9):
+            served.sink.show(starry(number))
+            assert await draw(page, dots) == starry(number)
+        assert not dots.came_whole
+        await ask(slow, "drawn", sequence=sequence)
+        assert await draw(slow, slow_dots) == starry(9)
+        assert slow_dots.came_whole
+        served.sink.show(starry(3))
+        for each, of_each in ((page, dots), (slow, slow_dots)):
+            assert await draw(each, of_each) == starry(3)
+            assert not of_each.came_whole
+
+
+async def test_a_page_that_failed_to_draw_is_sent_all_of_the_next_frame(served: Served) -> None:
+    dots = Dots()
+    async with served.page() as page:
+        await draw(page, dots)
+        served.sink.show(starry(0))
+        sequence, _ = await picture(page)
+        await ask(page, "failed", sequence=sequence)
+        for number, whole in ((9, True), (3, False)):
+            served.sink.show(starry(number))
+            assert await draw(page, dots) == starry(number)
+            assert dots.came_whole is whole
+
+
+async def test_after_a_resize_the_first_frame_is_whole(served: Served) -> None:
+    dots = Dots()
+    served.sink.show(starry(0))
+    served.buttons.on_wake = lambda: None
+    async with served.page() as page:
+        await draw(page, dots)
+        for number, whole in ((0, True), (9, False)):
+            served.sink.show(starry(number, (4, 8)))
+            assert await draw(page, dots) == starry(number, (4, 8))
+            assert dots.came_whole is whole
+
+
+async def test_numbers_begin_anew_after_the_last_one(served: Served) -> None:
+    dots, last = Dots(), starry(0)
+    served.sink.show(last)
+    served.buttons.on_wake = lambda: served.sink.show(last)
+    assert served.sink._frame is not None
+    served.sink._frame.number = 2**32 - 1
+    async with served.page() as page:
+        await draw(page, dots)
+        assert dots.sequence == 2**32 - 1
+        for number in (9, 3):
+            served.sink.show(starry(number))
+            assert await draw(page, dots) == starry(number)
+            assert not dots.came_whole
+        assert dots.sequence == 1
+
+
+async def test_who_comes_back_is_sent_all_of_the_frame(served: Served) -> None:
+    dots, last = Dots(), starry(0)
+    served.sink.show(last)
+    served.buttons.on_wake = lambda: served.sink.show(last)
+    for _ in range(2):
+        async with served.page() as page:
+            assert await draw(page, dots) == last
+            assert dots.came_whole
+
+
+@pytest.mark.parametrize(("missed", "whole"), [(0, False), (1, True)])
+async def test_who_looks_again_is_sent_what_has_changed_if_it_missed_nothing(
+    served: Served, missed: int, whole: bool
+) -> None:
+    dots = Dots()
+    async with served.page() as page:
+        await draw(page, dots)
+        served.sink.show(starry(0))
+        await draw(page, dots)
+        await ask(page, "watch", watching=False)
+        await until(lambda: not served.sink.watched)
+        for _ in range(missed):
+            served.sink.show(starry(3))
+        served.buttons.on_wake = lambda: served.sink.show(starry(9))
+        await ask(page, "watch", watching=True)
+        assert await draw(page, dots) == starry(9)
+        assert dots.came_whole is whole
+
+
+async def test_each_form_of_a_frame_is_made_once_for_all_pages(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compress = Mock(wraps=zlib.compress)
+    monkeypatch.setattr(zlib, "compress", compress)
     async with served.page() as first, served.page() as second:
-        assert await picture(first) == await picture(second)
-    assert served.sink.frames_encoded == 1
+        pages = [(first, Dots()), (second, Dots())]
+        for page in pages:
+            await draw(*page)
+        assert compress.call_count == 1
+        for number in (0, 9):
+            compress.reset_mock()
+            served.sink.show(starry(number))
+            for page in pages:
+                assert await draw(*page) == starry(number)
+        served.buttons.on_wake = lambda: None
+        async with served.page() as third:
+            assert (await picture(third))[1] == starry(9)
+        assert compress.call_count == 2
+    assert served.sink.frames_encoded == 3
 
 
 async def test_a_page_gets_no_other_frame_before_it_drew_the_last_one(served: Served) -> None:
@@ -252,12 +399,11 @@ async def test_a_page_gets_no_other_frame_before_it_drew_the_last_one(served: Se
 async def test_a_page_that_draws_nothing_keeps_nobody_else_waiting(served: Served) -> None:
     async with served.page() as slow, served.page() as page:
         await picture(slow)
-        sequence, _ = await picture(page)
+        dots = Dots()
+        await draw(page, dots)
         for number in range(2, 10):
-            await ask(page, "drawn", sequence=sequence)
             served.sink.show(frame(number))
-            sequence, seen = await picture(page)
-            assert seen == frame(number)
+            assert await draw(page, dots) == frame(number)
 
 
 async def test_a_page_that_cannot_be_seen_does_not_watch(served: Served) -> None:
@@ -367,7 +513,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 COMMANDS = st.fixed_dictionaries(
-    {"do": st.sampled_from(["drawn", "watch", "pin", "resize"]) | JSON},
+    {"do": st.sampled_from(["drawn", "failed", "watch", "pin", "resize"]) | JSON},
     optional=dict.fromkeys(("sequence", "watching", "name", "width", "height"), JSON),
 )
 

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from PIL import Image, ImageChops, ImageDraw, ImageStat
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
 
 from framework.panel import led
+from framework.panel.encoding import HEADER
 from framework.panel.status import FeedStatus, PageStatus, Status
 from framework.panel.web import BrowserSink
 from framework.update import Freshness
@@ -43,6 +44,7 @@ PHONE: dict[str, Any] = {
 }
 TITLES = ("Weather", "Moon", "Clock")
 COLOURS = ((255, 176, 32), (72, 190, 255), (255, 248, 235))
+CANVAS = "document.getElementById('panel').toDataURL()"
 LIT = (10, 20)
 """A dot that is lit on every page, in the page's colour."""
 
@@ -280,15 +282,89 @@ async def test_the_canvas_looks_like_the_picture_of_it(
 ) -> None:
     panel.resize(*size)
     await until_size(wide, size)
-    url = await wide.evaluate("document.getElementById('panel').toDataURL()")
+    await looks_like(wide, panel.frame())
+
+
+class Frames:
+    """Those that a page is sent, and may be meddled with on their way."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        """How many of them were not whole."""
+        self.meddled = False
+        """Whether the next of those is said to be of a base that the page does not have."""
+
+    async def pass_through(self, page: Page) -> None:
+        await page.route_web_socket("**/ws", self._connect)
+
+    def _connect(self, page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+        server.on_message(lambda message: page.send(self._passed(message)))
+
+    def _passed(self, message: str | bytes) -> str | bytes:
+        if isinstance(message, str):
+            return message
+        width, height, sequence, base = HEADER.unpack_from(message)
+        if base == sequence:
+            return message
+        self.changes += 1
+        if self.meddled:
+            self.meddled = False
+            base -= 1
+        return HEADER.pack(width, height, sequence, base) + message[HEADER.size :]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def watched(chromium: Browser, panel: Panel) -> AsyncIterator[tuple[Page, Frames]]:
+    context = await chromium.new_context(**WIDE)
+    one, frames = await context.new_page(), Frames()
+    await frames.pass_through(one)
+    await opened(one, panel)
+    yield one, frames
+    await context.close()
+
+
+async def test_what_has_changed_is_added_dot_by_dot(
+    watched: tuple[Page, Frames], panel: Panel
+) -> None:
+    page, frames = watched
+    for turn in (1, 2, 0, 1):
+        panel.next()
+        await sees(page, COLOURS[turn])
+    assert frames.changes == 4
+    await looks_like(page, panel.frame())
+    other = await page.context.new_page()  # which gets it whole
+    await opened(other, panel)
+    assert await page.evaluate(CANVAS) == await other.evaluate(CANVAS)
+
+
+async def test_a_change_of_another_frame_is_not_drawn(
+    watched: tuple[Page, Frames], panel: Panel
+) -> None:
+    page, frames = watched
+    before = panel.frame()
+    frames.meddled = True
+    async with page.expect_event("pageerror") as failed:
+        panel.next()
+    assert "is not on the screen" in str(await failed.value)
+    await looks_like(page, before)
+    panel.next()
+    await sees(page, COLOURS[2])
+    await looks_like(page, panel.frame())
+    assert frames.changes == 1
+
+
+async def looks_like(page: Page, frame: Image.Image) -> None:
+    """The canvas shows this frame."""
+    url = await page.evaluate(CANVAS)
     with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as shot:
         canvas = shot.convert("RGB")
-    pitch = canvas.width // size[0]
-    expected = led.picture(panel.frame(), pitch)
+    pitch = canvas.width // frame.width
+    expected = led.picture(frame, pitch)
     assert max(ImageStat.Stat(ImageChops.difference(canvas, expected)).mean) < 3
     for shift in (0, pitch // 2):  # the middles of the dots, and the corners between them
         middles = [
-            ImageChops.offset(one, shift, shift).resize(size, Image.Resampling.NEAREST)
+            ImageChops.offset(one, shift, shift).resize(frame.size, Image.Resampling.NEAREST)
             for one in (canvas, expected)
         ]
         apart = ImageStat.Stat(ImageChops.difference(*middles))
@@ -456,6 +532,40 @@ async def test_a_lost_connection_is_said_and_found_again(wide: Page, panel: Pane
     await sees(wide, COLOURS[2])
     await expect(wide.get_by_role("status")).to_be_empty()
     await expect(lost).to_have_count(0)
+
+
+async def test_a_frame_of_a_lost_connection_is_not_drawn_over_those_of_the_next(
+    wide: Page, panel: Panel
+) -> None:
+    await wide.evaluate("""() => {
+        const real = Response.prototype.arrayBuffer;
+        window.held = [];
+        Response.prototype.arrayBuffer = function () {
+            return new Promise((resolve) => window.held.push(() => {
+                const inflated = real.call(this);
+                resolve(inflated);
+                return inflated.then(() => {});
+            }));
+        };
+    }""")
+    panel.next()
+    await until_held(wide, 1)
+    port = int(panel.sink.url.rsplit(":", 1)[1].strip("/"))
+    await panel.stop()
+    panel.sink = BrowserSink(port)
+    panel.page = 2
+    await panel.start()
+    await until_held(wide, 2)
+    await wide.evaluate("window.held[1]()")
+    await sees(wide, COLOURS[2])
+    await wide.evaluate("window.held[0]()")
+    await looks_like(wide, panel.frame())
+
+
+async def until_held(page: Page, frames: int) -> None:
+    async with asyncio.timeout(5):
+        while await page.evaluate("window.held.length") != frames:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_bus_that_is_away_is_said(wide: Page, panel: Panel) -> None:

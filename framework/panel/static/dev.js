@@ -8,7 +8,7 @@ import { Leds } from "/leds.js";
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 5000;
-const HEADER_BYTES = 8;
+const HEADER_BYTES = 12;
 const LEAST_PITCH = 4; // device pixels: the least that makes round dots
 const PITCH = 3; // CSS pixels, at least
 

@@ -11,7 +11,7 @@ const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 5000;
 const LONG_PRESS_MS = 500;
 const TAP_MOVES_PX = 10;
-const HEADER_BYTES = 8;
+const HEADER_BYTES = 12;
 
 const SIGNS = { fresh: "●", late: "▲", expired: "✕", "no data": "○", failed: "!" };
 const FRESHNESS = ["fresh", "late", "expired"];
@@ -20,7 +20,7 @@ const $ = (id) => document.getElementById(id);
 const canvas = $("panel");
 
 let leds = null;
-let sequence = null;
+let drawn = null; // the frame on the screen: { sequence, rgb }
 let socket = null;
 let retryMs = FIRST_RETRY_MS;
 let retrying = 0; // timer
@@ -31,7 +31,7 @@ let shift = [0, 0]; // of the canvas, CSS pixels
 
 window.panel = Object.freeze({
   get sequence() {
-    return sequence;
+    return drawn && drawn.sequence;
   },
   get size() {
     return leds && [leds.width, leds.height];
@@ -79,20 +79,33 @@ function heard(message) {
 }
 
 async function frame(buffer) {
+  const from = socket;
   const header = new DataView(buffer, 0, HEADER_BYTES);
   const [width, height] = [header.getUint16(0, true), header.getUint16(2, true)];
-  const number = header.getUint32(4, true);
+  const [sequence, base] = [header.getUint32(4, true), header.getUint32(8, true)];
+  let how = "failed";
   try {
     const rgb = await inflated(new Uint8Array(buffer, HEADER_BYTES));
+    if (from !== socket) return; // that connection is lost, and the next begins with a whole frame
+    if (base !== sequence) addTo(rgb, base);
     if (width !== leds.width || height !== leds.height) {
       leds.resize(width, height);
       fit();
     }
     leds.show(rgb);
-    sequence = number;
+    drawn = { sequence, rgb };
+    how = "drawn";
   } finally {
-    ask("drawn", { sequence: number }); // whatever happened: else no other frame would come
+    if (from === socket) ask(how, { sequence }); // whatever happened: else no other frame would come
   }
+}
+
+// Makes what has changed since `base` the whole frame.
+function addTo(change, base) {
+  if (base !== drawn?.sequence) throw new Error(`frame ${base} is not on the screen`);
+  drawn.rgb.forEach((value, at) => {
+    change[at] += value; // modulo 256, as bytes are
+  });
 }
 
 async function inflated(bytes) {

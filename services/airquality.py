@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from framework import Place, ServerBase, Unavailable
 from services.feeds import AirQuality
-from services.openmeteo import ByColumns, Moment, place_params
+from services.openmeteo import Row, Table, place_params
 
 URL = "https://air-quality-api.open-meteo.com/v1/air-quality"
 POLLUTANTS = {
@@ -29,13 +29,11 @@ STEP = timedelta(hours=1)
 _Index = Annotated[float, Field(ge=0, le=10_000)]
 
 
-class _Current(BaseModel):
-    time: Moment
+class _Current(Row):
     us_aqi: _Index | None
 
 
-class _Hour(BaseModel):
-    time: Moment
+class _Hour(Row):
     us_aqi_pm2_5: _Index | None
     us_aqi_pm10: _Index | None
     us_aqi_ozone: _Index | None
@@ -48,7 +46,7 @@ class Air(BaseModel):
     """An answer, as far as we asked."""
 
     current: _Current
-    hourly: Annotated[list[_Hour], ByColumns, Field(max_length=48)]
+    hourly: Annotated[Table[_Hour], Field(max_length=48)]
 
 
 PARAMS = {
@@ -82,9 +80,9 @@ def air_quality(air: Air, place: Place) -> AirQuality:
     now = air.current
     if now.us_aqi is None:
         raise Unavailable("Open-Meteo has no air quality index for this place and hour")
-    begun = [hour for hour in air.hourly if hour.time <= now.time]
-    hour = max(begun, key=lambda each: each.time).model_dump() if begun else {}
-    indices = {POLLUTANTS[name]: hour[name] for name in POLLUTANTS if hour.get(name) is not None}
+    hour = next((each for each in air.hourly if each.time <= now.time < each.time + STEP), None)
+    known = hour.model_dump(exclude_none=True) if hour else {}
+    indices = {POLLUTANTS[name]: known[name] for name in POLLUTANTS if name in known}
     return AirQuality(
         latitude=place.latitude,
         longitude=place.longitude,

@@ -25,14 +25,14 @@ import math
 from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints
 
 from framework import Config, ConfigError, ServerBase, Unavailable
 from framework.oneline import one_line
 from services.feeds import Json, ValueColour
-from services.jsonpath import Path, find, kind, parse, written
+from services.jsonpath import Path, described, find, named, parse
 
 LONGEST_TEXT = 200
 MOST_POINTS = 512
@@ -62,16 +62,16 @@ class JsonConfig(Config):
     decimals: int | None = Field(default=None, ge=0, le=9)
     """None: as the source writes it. With a number here, what is no number is an error."""
     minutes: float = Field(default=10, ge=1, le=1440)
-    """From one request to the next."""
+    """From one request to the next, and at most a tenth more."""
 
 
 class JsonServer(ServerBase[Json, JsonConfig]):
     """One value, and if you like a series, out of whatever JSON is at an address."""
 
-    period = timedelta(minutes=1)  # the shortest; ``minutes`` is what it is told
-
     def __init__(self, *, name: str | None = None, config: JsonConfig | None = None) -> None:
         super().__init__(name=name, config=config)
+        if not is_address(self.config.url):
+            raise self._wrong("url", "must be http://HOST/... or https://HOST/...")
         self._value = self._path("value", self.config.value)
         series = self.config.series
         self._series = None if series is None else self._path("series", series)
@@ -83,6 +83,9 @@ class JsonServer(ServerBase[Json, JsonConfig]):
                 if wanted
                 else f"nothing asks for it; write {KEY} where it belongs, in url or in headers",
             )
+
+    def every(self) -> timedelta:
+        return timedelta(minutes=self.config.minutes)
 
     async def fetch(self) -> Json:
         config = self.config
@@ -101,9 +104,6 @@ class JsonServer(ServerBase[Json, JsonConfig]):
             series=self._points(document),
         )
 
-    def next_update(self, values: Json) -> timedelta:
-        return timedelta(minutes=self.config.minutes)
-
     def _shown(self, found: Any) -> float | str | None:
         if found is None:
             return None
@@ -112,6 +112,8 @@ class JsonServer(ServerBase[Json, JsonConfig]):
                 return "yes" if found else "no"
             if isinstance(found, str):
                 return one_line(found[:LONGEST_TEXT], longest=LONGEST_TEXT)
+            if isinstance(found, dict | list):
+                raise _not("a number or a text", found, self._value)
         return number(found, self._value)
 
     def _points(self, document: Any) -> tuple[float | None, ...]:
@@ -136,22 +138,37 @@ class JsonServer(ServerBase[Json, JsonConfig]):
         return ConfigError(f"JsonConfig [{self.name}] {field}: {problem}")
 
 
+def is_address(url: str) -> bool:
+    """Whether it says what to ask, and how; not whether anybody answers there."""
+    with suppress(ValueError):  # of a port, or the brackets of an IPv6 address
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+        return has_host and url.isprintable() and url.lower().startswith(("http://", "https://"))
+    return False
+
+
 def number(found: Any, path: Path) -> float:
     """A number, or a text that is one.
 
-    :raises Unavailable: it is none, or no finite one.
+    :raises Unavailable: it is none, or too large for a float.
     """
     value = math.nan
     if isinstance(found, int | float | str) and not isinstance(found, bool):
-        with suppress(ValueError, OverflowError):
+        try:
             value = float(found)
-    if not math.isfinite(value):
-        raise _not("a finite number", found, path)
+        except ValueError:
+            pass
+        except OverflowError:  # an int of hundreds of digits; as a float it is read as infinite
+            value = math.inf
+    if math.isnan(value):
+        raise _not("a number", found, path)
+    if math.isinf(value):
+        raise Unavailable(f"{named(path)} is a number too large to be shown")
     return value
 
 
 def _not(wanted: str, found: Any, path: Path) -> Unavailable:
-    return Unavailable(f"{written(path) or 'the whole'} is {kind(found)}, not {wanted}")
+    return Unavailable(f"{named(path)} is {described(found)}, not {wanted}")
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ class Moon(Values):
     seen from the centre of the Earth, so that new and full are the same moments everywhere.
     """
 
-    phase_deg: float = Field(ge=0, lt=360)
+    phase_deg: float = Field(ge=0, lt=360, examples=[63])
     """Ecliptic longitude of the Moon less the Sun's: 0 new, 90 first quarter, 180 full, 270 last
     quarter."""
-    illumination: float = Field(ge=0, le=1)
+    illumination: float = Field(ge=0, le=1, examples=[0.27])
     """The share of the disc that is lit."""
-    tilt_deg: float = Field(ge=0, lt=360)
+    tilt_deg: float = Field(ge=0, lt=360, examples=[290])
     """Where the middle of the bright limb is: degrees from the top of the disc as it is seen from
     here (the zenith), anticlockwise, 0 <= x < 360. 270 is the right-hand side."""
     north_deg: float = Field(ge=0, lt=360)
@@ -53,19 +53,19 @@ class System(Values):
     Source: the operating system of the one that the service runs on, through psutil.
     """
 
-    load: float | None = Field(ge=0)
+    load: float | None = Field(ge=0, examples=[0.35])
     """The load average of the last minute for each CPU: 1 is all of them busy, more is a queue."""
     memory: float | None = Field(ge=0, le=1)
     """The share that is not available without swapping."""
     disk: float | None = Field(ge=0, le=1)
     """The share of the file system that is full, for whoever is not root."""
-    temperature_c: float | None
+    temperature_c: float | None = Field(examples=[48])
     """Of the CPU, or where no sensor is known to be its own, the hottest there is."""
-    uptime_s: float | None = Field(ge=0)
-    received_bytes_s: float | None = Field(ge=0)
+    uptime_s: float | None = Field(ge=0, examples=[1_000_000])
+    received_bytes_s: float | None = Field(ge=0, examples=[1_200_000])
     """Since the fetch before, on the busiest interface: what goes through a bridge, a tunnel and a
     cable is one traffic."""
-    sent_bytes_s: float | None = Field(ge=0)
+    sent_bytes_s: float | None = Field(ge=0, examples=[85_000])
 
 
 ValueColour: TypeAlias = Literal["text", "amber", "sky", "green", "red", "violet"]
@@ -78,12 +78,12 @@ class Json(Values):
     Source: any JSON of the web.
     """
 
-    label: str
-    value: FiniteFloat | str | None
+    label: str = Field(examples=["Living room"])
+    value: FiniteFloat | str | None = Field(examples=[21.4])
     """None: the source says null."""
-    unit: str
+    unit: str = Field(examples=["°"])
     color: ValueColour
-    decimals: int | None = Field(ge=0, le=9)
+    decimals: int | None = Field(ge=0, le=9, examples=[1])
     """Of the value, if it is a number; None: as many as it has."""
     series: tuple[FiniteFloat | None, ...]
     """From the oldest to the newest, in equal steps; None is a gap. Empty: there is none."""
@@ -95,7 +95,7 @@ KmPerHour: TypeAlias = Annotated[float, Field(ge=0, le=1000)]
 Degrees: TypeAlias = Annotated[float, Field(ge=0, le=360)]
 Percent: TypeAlias = Annotated[float, Field(ge=0, le=110)]
 """A little above 100 is no mistake in humid air."""
-WmoCode: TypeAlias = Annotated[int, Field(ge=0, le=999)]
+WmoCode: TypeAlias = Annotated[int, Field(ge=0, le=999, examples=[2, 61, 80, 3, 0])]
 """Present weather by WMO's table 4677, of which Open-Meteo uses 28 codes; others may come."""
 
 
@@ -124,7 +124,7 @@ class WeatherDay(Values):
 
     on: date
     high_c: Celsius | None
-    low_c: Celsius | None
+    low_c: Celsius | None = Field(examples=[14, 12, 13])
     code: WmoCode | None
     """The worst of the day."""
 
@@ -135,6 +135,8 @@ class Weather(AtPlace):
     Source: Open-Meteo's forecast, https://open-meteo.com (CC BY 4.0): models of the weather, not a
     station at the place. Always metric: who shows it converts.
     """
+
+    credit = "Weather data by Open-Meteo.com (CC BY 4.0)"
 
     observed: AwareDatetime
     """When it is so, by the place's own clocks."""
@@ -160,9 +162,11 @@ class AirQuality(AtPlace):
     Copernicus Atmosphere Monitoring Service: hourly, in cells of 11 km (Europe) or 40 km.
     """
 
+    credit = "Air quality by Open-Meteo.com and Copernicus CAMS (CC BY 4.0)"
+
     observed: AwareDatetime
     us_aqi: int = Field(ge=0, le=10_000)
     """The index of the United States' EPA: up to 50 good, from 301 hazardous. It
     ends at 500, the air does not."""
-    main_pollutant: Annotated[str, Field(max_length=16)] | None
+    main_pollutant: Annotated[str, Field(max_length=16)] | None = Field(examples=["PM2.5"])
     """What the index is due to: PM2.5, PM10, O3, NO2, SO2 or CO."""

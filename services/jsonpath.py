@@ -1,9 +1,9 @@
 """Paths into JSON: ``current.temperature``, ``items[0].value``, ``[-1]``, ``prices[*][1]``.
 
-A path is the part of JSONPath (RFC 9535) that everybody guesses, without its ``$``:
+A path is the part of JSONPath (RFC 9535) that everybody guesses, with or without its ``$``:
 
     name        the value of that key; dots between keys
-    ["a.b"]     the same for a key with a dot or a bracket in it
+    ["a.b"]     the same for a key with a dot, a bracket or a space at an end; or for "$" itself
     [0] [-1]    an entry of a list, from its start or from its end
     [*]         every entry of a list: what follows is looked for in each, and a list comes of it
 
@@ -14,6 +14,7 @@ we say how far it led and what is there.
 from __future__ import annotations
 
 import json
+import math
 import re
 from difflib import get_close_matches
 from enum import Enum
@@ -41,12 +42,13 @@ Path: TypeAlias = tuple[Step, ...]
 _STEP = re.compile(
     r"""
     (?: ^ | \. ) (?P<key> [^.\[\]]+ )
-    | \[ (?P<index> -?[0-9]{1,9} ) \]
-    | \[ (?P<quoted> "(?: [^"\\] | \\. )*" ) \]
-    | \[ \* \]
+    | \s* \[ \s*
+      (?: (?P<index> -?[0-9]{1,9} ) | (?P<quoted> "(?: [^"\\] | \\. )*" ) | \* )
+      \s* \] \s*
     """,
     re.VERBOSE,
 )
+_ROOT = re.compile(r"\s* \$ \s* (?= [.\[] | \Z )", re.VERBOSE)
 
 
 def parse(text: str) -> Path:
@@ -55,7 +57,8 @@ def parse(text: str) -> Path:
     :raises ValueError: it is none; says from which character on, and nothing of it.
     """
     steps: list[Step] = []
-    at = 0
+    root = _ROOT.match(text)
+    at = root.end() if root else 0
     while at < len(text):
         match = _STEP.match(text, at)
         try:
@@ -76,7 +79,9 @@ def parse(text: str) -> Path:
 def _step(match: re.Match[str]) -> Step:
     key, index, quoted = match.group("key", "index", "quoted")
     if key is not None:
-        return key
+        if not key.strip():
+            raise ValueError
+        return key.strip()
     if index is not None:
         return int(index)
     return Every.ENTRY if quoted is None else str(json.loads(quoted))
@@ -108,12 +113,13 @@ def _find(node: Any, path: Path, at: int) -> Any:
 
 
 def _lost(node: Any, path: Path, at: int) -> Unavailable:
-    where = written(path[:at]) or "the whole"
-    there = _described(node, path[at])
-    return Unavailable(f"there is no {written(path[: at + 1])}: {where} is {there}")
+    there = described(node, path[at])
+    return Unavailable(f"there is no {written(path[: at + 1])}: {named(path[:at])} is {there}")
 
 
-def _described(node: Any, wanted: Step) -> str:
+def described(node: Any, wanted: Step = "") -> str:
+    """What a value is, and what it has: of an object the keys, those first that are the nearest to
+    ``wanted``. Never the value."""
     if isinstance(node, list):
         return f"a list of {len(node)}"
     if not isinstance(node, dict):
@@ -134,6 +140,8 @@ def kind(value: Any) -> str:
             return "null"
         case bool():
             return "a boolean"
+        case float() if math.isnan(value):
+            return "NaN"
         case int() | float():
             return "a number"
         case str():
@@ -151,8 +159,13 @@ def written(path: Path) -> str:
             text += "[*]"
         elif isinstance(step, int):
             text += f"[{step}]"
-        elif re.search(r"[.\[\]]", step) or not step:
+        elif re.search(r"[.\[\]]", step) or step in ("", "$") or step != step.strip():
             text += f"[{json.dumps(step)}]"
         else:
             text += f".{step}" if text else step
     return text
+
+
+def named(path: Path) -> str:
+    """What is at a path, as one speaks of it."""
+    return written(path) or "the whole"

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import psutil
 
-from framework import Config, ServerBase
+from framework import Config, ConfigError, ServerBase
 from services.feeds import System
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ TOO_HOT_C = 125.0
 
 class SystemConfig(Config):
     disk: str = "/"
-    """A folder on the file system to tell of."""
+    """A folder on the file system to tell of. One that goes away later is no error."""
 
 
 class Heat(Protocol):
@@ -56,7 +57,14 @@ class SystemServer(ServerBase[System, SystemConfig]):
     period = timedelta(seconds=10)
     timeout = timedelta(seconds=5)
 
-    _before: Traffic | None = None
+    def __init__(self, *, name: str | None = None, config: SystemConfig | None = None) -> None:
+        super().__init__(name=name, config=config)
+        if told(Path(self.config.disk).stat) is None:
+            raise ConfigError(
+                f"SystemConfig [{self.name}] disk: there is no such folder here, or it may not be "
+                f"looked at; set [config.{self.name}] disk in matrix.toml"
+            )
+        self._before: Traffic | None = None
 
     async def fetch(self) -> System:
         # In a thread: a network file system that is away may block for long.

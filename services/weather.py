@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from framework import Place, ServerBase
+from framework import Place, ServerBase, Unavailable
 from framework.config.place import is_timezone
 from services.feeds import (
     Celsius,
@@ -23,17 +23,17 @@ from services.feeds import (
     WeatherHour,
     WmoCode,
 )
-from services.openmeteo import ByColumns, Moment, place_params
+from services.openmeteo import R, Row, Table, place_params
 
 URL = "https://api.open-meteo.com/v1/forecast"
 HOURS = 48
 DAYS = 8
+HALF_HOUR = timedelta(minutes=30)
 STEP = timedelta(minutes=15)
 """The current values are computed for every quarter of an hour."""
 
 
-class _Current(BaseModel):
-    time: Moment
+class _Current(Row):
     temperature_2m: Celsius | None
     apparent_temperature: Celsius | None
     relative_humidity_2m: Percent | None
@@ -44,16 +44,14 @@ class _Current(BaseModel):
     is_day: bool | None
 
 
-class _Hour(BaseModel):
-    time: Moment
+class _Hour(Row):
     temperature_2m: Celsius | None
     weather_code: WmoCode | None
     is_day: bool | None
     precipitation_probability: Percent | None
 
 
-class _Day(BaseModel):
-    time: Moment
+class _Day(Row):
     temperature_2m_max: Celsius | None
     temperature_2m_min: Celsius | None
     weather_code: WmoCode | None
@@ -63,10 +61,10 @@ class Forecast(BaseModel):
     """An answer, as far as we asked."""
 
     timezone: str
-    utc_offset_seconds: int = Field(gt=-86_400, lt=86_400)
+    utc_offset_seconds: int = Field(strict=True, gt=-86_400, lt=86_400)
     current: _Current
-    hourly: Annotated[list[_Hour], ByColumns, Field(min_length=1, max_length=2 * HOURS)]
-    daily: Annotated[list[_Day], ByColumns, Field(min_length=1, max_length=2 * DAYS)]
+    hourly: Annotated[Table[_Hour], Field(min_length=1, max_length=2 * HOURS)]
+    daily: Annotated[Table[_Day], Field(min_length=1, max_length=2 * DAYS)]
 
     @property
     def offset(self) -> tzinfo:
@@ -109,8 +107,13 @@ class WeatherServer(ServerBase[Weather, Place]):
 
 
 def weather(forecast: Forecast, place: Place) -> Weather:
-    """What the service publishes of an answer."""
+    """What the service publishes of an answer.
+
+    :raises Unavailable: its hours or days are not those of now.
+    """
     now = forecast.current
+    hours = _from_now("hourly", forecast.hourly, now.time, each=timedelta(hours=1))
+    days = _from_now("daily", forecast.daily, now.time, each=timedelta(days=1))
     return Weather(
         latitude=place.latitude,
         longitude=place.longitude,
@@ -131,7 +134,7 @@ def weather(forecast: Forecast, place: Place) -> Weather:
                 is_day=hour.is_day,
                 rain_percent=hour.precipitation_probability,
             )
-            for hour in forecast.hourly
+            for hour in hours
         ),
         days=tuple(
             WeatherDay(
@@ -141,9 +144,19 @@ def weather(forecast: Forecast, place: Place) -> Weather:
                 low_c=day.temperature_2m_min,
                 code=day.weather_code,
             )
-            for day in forecast.daily
+            for day in days
         ),
     )
+
+
+def _from_now(table: str, rows: list[R], now: datetime, *, each: timedelta) -> list[R]:
+    """The rows from that on in which ``now`` is: until the next begins, for a day in autumn has 25
+    hours. In a zone of half hours it may be one that is about to begin."""
+    begun = sum(row.time <= now for row in rows)
+    rest = rows[max(begun - 1, 0) :]
+    if not rest[0].time - HALF_HOUR <= now < rest[-1].time + each:
+        raise Unavailable(f"Open-Meteo's {table}.time does not cover its current.time")
+    return rest
 
 
 if __name__ == "__main__":

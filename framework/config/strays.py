@@ -6,9 +6,10 @@ an instance holds is judged in ``gathering``, when that instance is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from operator import eq
 
 from framework.config.declared import Declared, declared
 from framework.config.model import Place
@@ -19,8 +20,10 @@ Fields = Sequence[Declared]
 _PREFIX = "MATRIX_"
 _FILE_KEY = "toml"
 """``MATRIX_TOML`` names the file."""
-_NEAR = 0.7
-"""Others may have variables that begin like ours: only what is this much like one of ours is."""
+_NEAR = 0.6
+"""How much a name is like the one that is meant, at least: from 0 to 1."""
+_NEARER = 0.7
+"""The same in the environment, where others may have variables that begin like ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def strays(
             continue
         if isinstance(value, Mapping):
             if known.everyone:
-                near = _hint(get_close_matches(fold(key), known.sections, 1), known.sections)
+                near = _hint(_nearest(fold(key), known.sections), known.sections)
                 yield f"[config.{key}] of {path} belongs to no service or page here: {near}"
         elif key not in known.shared() and (hint := _hint_for_field(key, known)):
             yield f"[config] {key} of {path} is read by no service or page here: {hint}"
@@ -79,9 +82,9 @@ def strays(
                 )
 
 
-def _hint(near: Sequence[str], known: Mapping[str, str]) -> str:
-    if near:
-        return f"did you mean {known[near[0]]}?"
+def _hint(near: str | None, known: Mapping[str, str]) -> str:
+    if near is not None:
+        return f"did you mean {known[near]}?"
     return f"there are {', '.join(known.values())}"
 
 
@@ -91,8 +94,8 @@ def _hint_for_field(key: str, known: Known) -> str | None:
     if owner is not None and known.everyone:
         return f"did you mean it in [config.{owner}]?"
     shared = {each: each for each in known.shared()}
-    near = get_close_matches(fold(key), shared, 1)
-    return _hint(near, shared) if near or known.complete else None
+    near = _nearest(fold(key), shared)
+    return _hint(near, shared) if near is not None or known.complete else None
 
 
 def _meant(variable: str, known: Known) -> str | None:
@@ -106,18 +109,24 @@ def _meant(variable: str, known: Known) -> str | None:
     if mark and (written in known.possible or not known.everyone):
         return None
     if mark:
-        section = _nearest(written, sections)
+        section = _nearest(written, sections, least=_NEARER)
     else:
         section = next((each for each in sections if variable.startswith(f"{each}_")), None)
         key = variable.removeprefix(f"{section}_")
     if section is None:
-        return None if mark else _nearest(variable, shared)
-    keys = map(str.lower, known.keys(known.sections[section]))
-    return f"{section}__{_nearest(key, keys) or key}"
+        return None if mark else _nearest(variable, shared, least=_NEARER)
+    keys = [each.lower() for each in known.keys(known.sections[section])]
+    return f"{section}__{_nearest(key, keys, least=_NEARER) or key}"
 
 
-def _nearest(text: str, among: Iterable[str]) -> str | None:
-    return next(iter(get_close_matches(text, list(among), 1, _NEAR)), None)
+def _nearest(text: str, among: Collection[str], *, least: float = _NEAR) -> str | None:
+    """The one most like ``text``; of equals the one that begins most like it, then the first."""
+
+    def likeness(each: str) -> tuple[float, list[bool]]:
+        return SequenceMatcher(None, each, text).ratio(), [*map(eq, each, text)]
+
+    near = get_close_matches(text, among, len(among) or 1, least)
+    return max(sorted(near), key=likeness, default=None)
 
 
 def _keys(fields: Fields, *, shared: bool) -> list[str]:

@@ -1,6 +1,6 @@
 """Sample values of a model that nobody has published yet: so that a page can be drawn at all.
 
-They are made from the model's JSON Schema: what it gives as an example, else its default, else
+They are made from the model's JSON Schema: what it gives as examples, else its default, else
 something plausible by type and within the bounds. Whether they are valid is the model's to say.
 """
 
@@ -69,7 +69,7 @@ class _Maker:
             definition = self._definitions[schema["$ref"].rpartition("/")[2]]
             schema = {**definition, **{key: schema[key] for key in schema if key != "$ref"}}
         if schema.get("examples"):
-            return schema["examples"][0]
+            return schema["examples"][place % len(schema["examples"])]
         if schema.get("default") is not None:
             return schema["default"]
         if "const" in schema:

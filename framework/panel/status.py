@@ -21,7 +21,7 @@ class PageStatus:
     """As people read it: "Moon"."""
     state: State
     problem: str | None = None
-    """What failed, in one line, if its draw raised."""
+    """In one line, what failed if its draw raised, or that it takes longer than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class FeedStatus:
     """How many updates did not validate and were dropped."""
     failing: str = ""
     """Why its service gets nothing new, in its own words; empty: it does."""
+    credit: str = ""
+    """Whose data it is, where they are to be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +66,7 @@ class Status:
     pinned: bool
     pages: tuple[PageStatus, ...]
     feeds: tuple[FeedStatus, ...]
+    fixed: bool = False
+    """Whether that is the size of LEDs that are connected, and nobody can choose another."""
     remark: str | None = None
     """For the foot of a page: "Berlin, from your time zone: set [config] latitude, longitude"."""

@@ -15,6 +15,8 @@ from framework.process import EXIT_UNAVAILABLE
 from framework.project import FILE, Project
 
 PATIENCE_S = 5.0
+OURS = "matrix"
+"""What ``health`` calls itself; it is not imported, because a probe has no time for Prometheus."""
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on, not with
 """Where one reaches on this machine what listens on all addresses."""
 
@@ -28,7 +30,8 @@ def check(
         typer.Option(metavar="HOST", help=f"Default: [health] host of {FILE}, on this machine."),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(metavar="PORT", help=f"Default: [health] port of {FILE}.")
+        int | None,
+        typer.Option(metavar="PORT", min=1, max=65535, help=f"Default: [health] port of {FILE}."),
     ] = None,
 ) -> None:
     """Ask a running service or panel how it is: alive, or ready too.
@@ -47,8 +50,10 @@ def check(
         0   it is alive (and ready)
         1   it is not: it says why
         75  nobody answers
-        78  no port is known
+        78  no port is known, or something else answers there
     """
+    if host == "":
+        raise typer.BadParameter("give a name or an address", param_hint="--host")
     health = Project.find(os.environ, Path.cwd()).health
     asked = port or health.port
     if asked is None:
@@ -56,7 +61,7 @@ def check(
     at = host or _ANY.get(health.host, health.host)
     try:
         problems = "".join(_asked(at, asked, path) for path in ("/live", *["/ready"] * ready))
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException, UnicodeError):  # the last: no name of a host
         typer.echo(f"nobody answers at port {asked} of {at}", err=True)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
     typer.echo(problems.strip() or ("ready" if ready else "alive"))
@@ -64,9 +69,17 @@ def check(
 
 
 def _asked(host: str, port: int, path: str) -> str:
-    """What is wrong; empty: nothing."""
+    """What is wrong; empty: nothing.
+
+    :raises ConfigError: whoever answers is none of ours.
+    """
     with closing(http.client.HTTPConnection(host, port, timeout=PATIENCE_S)) as connection:
         connection.request("GET", path)
         reply = connection.getresponse()
+        if (reply.getheader("Server") or "").strip() != OURS:
+            raise ConfigError(
+                f"what answers at port {port} of {host} is no service or panel of matrix. Set "
+                f"[health] port in {FILE} to one that nobody else has"
+            )
         said = reply.read().decode(errors="replace")
     return "" if reply.status == http.HTTPStatus.OK else said

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from framework.errors import ConfigError
 from framework.project import Project
 from framework.server import ServerBase
 from framework.targets import SERVICES, available, resolve
-from framework.update import Update
+from framework.update import Update, Values
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -35,21 +37,35 @@ def schema(
         matrix schema
         matrix schema tide:TideServer > tide.schema.json
     """
-    found: dict[str, Any] = {}
-    base: type[Any] = ServerBase
-    for target in targets or _all():
-        values = resolve(target, SERVICES, base).values
-        update: Any = Update.__class_getitem__(values)  # a class made at run time
-        found[values.__name__] = {
-            "$schema": DIALECT,
-            **update.model_json_schema(mode="serialization"),
-        }
-    typer.echo(json.dumps(found, indent=2))
+    published = _published(dict.fromkeys(targets or _all()))
+    typer.echo(json.dumps({name: _schema(each) for name, each in published.items()}, indent=2))
 
 
 def _all() -> list[str]:
     entries = Project.find(os.environ, Path.cwd()).services
-    return [
-        *dict.fromkeys(each.use for each in entries),
-        *(each.name for each in available(SERVICES)),
-    ]
+    return [*(each.use for each in entries), *(each.name for each in available(SERVICES))]
+
+
+def _published(targets: Iterable[str]) -> dict[str, type[Values]]:
+    """What they publish, by type.
+
+    :raises ConfigError: there is no such service, or two mean different things by one type.
+    """
+    base: type[Any] = ServerBase
+    found: dict[str, type[Values]] = {}
+    by: dict[str, str] = {}
+    for target in targets:
+        values = resolve(target, SERVICES, base).values
+        name = values.__name__
+        if found.setdefault(name, values) is not values:
+            raise ConfigError(
+                f"{by[name]} and {target} publish different things, both of type {name}. Ask for "
+                f"one at a time: matrix schema {target}"
+            )
+        by.setdefault(name, target)
+    return found
+
+
+def _schema(values: type[Values]) -> dict[str, Any]:
+    update: Any = Update.__class_getitem__(values)  # a class made at run time
+    return {"$schema": DIALECT, **update.model_json_schema(mode="serialization")}

@@ -228,5 +228,5 @@ def _apart_ms(at_s: Iterable[float]) -> list[float]:
 
 def quick(service: type[ServerBase[Any, Any]]) -> type[ServerBase[Any, Any]]:
     """The same once a second, whatever its source says."""
-    often = {"period": timedelta(seconds=1), "next_update": lambda self, values: None}
+    often = {"every": lambda self: timedelta(seconds=1), "next_update": lambda self, values: None}
     return type(service.__name__, (service,), often)

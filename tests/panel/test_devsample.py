@@ -25,6 +25,7 @@ class Hour(Values):
     at: AwareDatetime
     on: date
     level_m: float
+    trend: str = Field(examples=["rising", "falling"])
 
 
 class Branch(Values):
@@ -55,6 +56,7 @@ def test_it_is_as_the_model_says() -> None:
     assert (tide.height_m, tide.unit, tide.kind) == (1.84, "m", "high")
     assert (tide.tag, tide.code, tide.note) == ("Ta", "Code.....", "Note")
     assert [hour.at for hour in tide.hours] == [AT + timedelta(hours=each) for each in range(12)]
+    assert [hour.trend for hour in tide.hours] == ["rising", "falling"] * 6
     assert len({hour.level_m for hour in tide.hours}) == 12
 
 

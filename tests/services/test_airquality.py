@@ -74,6 +74,11 @@ async def test_without_an_hour_that_has_begun_no_pollutant_is_the_main_one() -> 
     assert (await published(early)).main_pollutant is None
 
 
+async def test_what_another_hour_was_due_to_says_nothing_of_this_one() -> None:
+    late = changed(AIR, ("current", "time"), AIR["hourly"]["time"][-1] + 3600)
+    assert (await published(late)).main_pollutant is None
+
+
 async def test_what_is_asked_is_what_the_sample_has() -> None:
     async with harness() as h:
         await h.fetch()
@@ -98,6 +103,9 @@ async def test_it_asks_again_when_the_next_hour_has_begun() -> None:
         (without(AIR, ("hourly", "us_aqi_ozone")), "hourly.0.us_aqi_ozone: Field required"),
         (changed(AIR, ("current", "us_aqi"), -1), "current.us_aqi: "),
         (changed(AIR, ("current", "us_aqi"), 1e308), "current.us_aqi: "),
+        (changed(AIR, ("current", "us_aqi"), True), "current.us_aqi: Input should be a number, n"),
+        (changed(AIR, ("hourly", "time", 3), 0), "hourly.3.time: "),
+        (changed(AIR, ("hourly", "time", 3), AIR["hourly"]["time"][4]), "times do not ascend"),
     ],
 )
 async def test_what_cannot_be_used_is_said(answer: object, said: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from framework import ConfigError
+from framework import ConfigError, Freshness
 from framework.config.loading import load
 from framework.config.sources import Document, Sources
 from framework.testing import Canned, Harness
@@ -90,24 +90,29 @@ async def test_a_value_is_shown_as_the_source_writes_it() -> None:
 async def test_with_decimals_it_must_be_a_number() -> None:
     assert await value(ANSWER, value="bitcoin.text", decimals=2) == 67012.35
     said = await refusal(ANSWER, value="bitcoin.up", decimals=2)
-    assert said == "bitcoin.up is a boolean, not a finite number"
+    assert said == "bitcoin.up is a boolean, not a number"
     said = await refusal({"state": "open"}, value="state", decimals=0)
-    assert said == "state is a text, not a finite number"
+    assert said == "state is a text, not a number"
 
 
 @pytest.mark.parametrize(
     ("answer", "options", "said"),
     [
         (ANSWER, {"value": "bitcoin.eur"}, "there is no bitcoin.eur: bitcoin is an object with"),
-        (ANSWER, {"value": "bitcoin"}, "bitcoin is an object, not a finite number"),
-        ([1], {}, "the whole is a list, not a finite number"),
+        (
+            ANSWER,
+            {"value": "bitcoin"},
+            "bitcoin is an object with the keys 'usd', 'text', 'up', 'none', not a number or a tex",
+        ),
+        ([1], {}, "the whole is a list of 1, not a number or a text"),
         (ANSWER, {"value": "bitcoin.usd", "series": "bitcoin"}, "not a list of numbers"),
-        ({"a": [1, "x"]}, {"value": "a[0]", "series": "a"}, "a[1] is a text, not a finite number"),
-        ({"a": [1, [2]]}, {"value": "a[0]", "series": "a"}, "a[1] is a list, not a finite number"),
-        ({"a": [True]}, {"value": "a[0]", "series": "a"}, "a[0] is a boolean, not a finite number"),
-        (b"NaN", {}, "the whole is a number, not a finite number"),
-        (b"1e999", {}, "the whole is a number, not a finite number"),
-        (b"9" * 4000, {}, "the whole is a number, not a finite number"),
+        ({"a": [1, "x"]}, {"value": "a[0]", "series": "a"}, "a[1] is a text, not a number"),
+        ({"a": [1, [2]]}, {"value": "a[0]", "series": "a"}, "a[1] is a list of 1, not a number"),
+        ({"a": [True]}, {"value": "a[0]", "series": "a"}, "a[0] is a boolean, not a number"),
+        ({"a": [1, "nan"]}, {"value": "a[0]", "series": "a"}, "a[1] is a text, not a number"),
+        (b"NaN", {}, "the whole is NaN, not a number"),
+        (b"1e999", {}, "the whole is a number too large to be shown"),
+        (b"9" * 4000, {}, "the whole is a number too large to be shown"),
         (b"9" * 5000, {}, "answers with something that is not JSON"),
         (b"<html>", {}, "answers with something that is not JSON"),
         (b"[" * 100_000, {}, "answers with something that is not JSON"),
@@ -125,7 +130,7 @@ async def test_of_a_long_series_the_end_is_kept() -> None:
     assert tile is not None
     assert tile.series == tuple(range(1000 - MOST_POINTS, 1000))
     said = await refusal([*range(1000), "x"], value="[0]", series="")
-    assert said == "[1000] is a text, not a finite number"
+    assert said == "[1000] is a text, not a number"
 
 
 PATHS = st.sampled_from(
@@ -150,12 +155,22 @@ async def test_whatever_is_answered_it_publishes_or_is_unavailable(
         assert Json.model_validate_json(tile.model_dump_json()) == tile
 
 
-async def test_the_next_request_is_when_the_configuration_says() -> None:
-    config = JsonConfig(url=URL, minutes=30)
-    server = JsonServer(config=config)
+@pytest.mark.parametrize("minutes", [1, 10, 1440])
+async def test_all_that_is_due_when_goes_by_the_minutes(minutes: float) -> None:
+    every = timedelta(minutes=minutes)
+    server = JsonServer(config=JsonConfig(url=URL, minutes=minutes))
     async with Harness(server, now=T0, http={URL: b"1"}) as h:
         wait = await server.attempt(server.publisher(h.bus))
-    assert timedelta(minutes=30) <= wait <= timedelta(minutes=31)
+        assert every <= wait <= every * 1.1
+        await h.fetch()
+        update = h.published(Json)
+        assert update is not None
+        # One request in vain is no reason to call it late.
+        assert update.freshness(T0 + 2 * every) is Freshness.FRESH
+        assert update.freshness(T0 + 4 * every) is Freshness.LATE
+        h.http.answers[URL] = Canned(status=404)
+        waits = [await server.step(server.publisher(h.bus)) for _ in range(20)]
+    assert every / 2 <= waits[-1] <= every
 
 
 # Keys.
@@ -210,6 +225,21 @@ async def test_no_failure_shows_the_address_or_the_key(caplog: pytest.LogCapture
         ({"url": URL, "key": KEY}, "key: nothing asks for it; write {key} where it belongs"),
         ({"url": URL + "?k={key}"}, "key: {key} stands in url or headers; set btc.key in the sec"),
         ({"url": URL, "headers": {"X": "{key}"}}, "key: {key} stands in url or headers"),
+        *(
+            ({"url": url}, "url: must be http://HOST/... or https://HOST/...")
+            for url in (
+                "api.example.com/v1",
+                "ftp://api.example.com/v1",
+                "https:///v1",
+                "https:api.example.com",
+                "https://api.example.com:x/v1",
+                "https://api.example.com:99999/v1",
+                "https://[::1/v1",
+                f" {URL}",
+                f"{URL}\n",
+                "",
+            )
+        ),
         ({"url": URL, "value": "a..b"}, "value: is no path from its character 2 on"),
         ({"url": URL, "series": "a["}, "series: is no path from its character 2 on"),
     ],

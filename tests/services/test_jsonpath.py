@@ -40,10 +40,20 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
         ("items[*].value", [1, 2, 3]),
         ("prices[*][1]", [100.0, 101.5]),
         ('["items"][1]["value"]', 2),
+        ("$", FORECAST),
+        ("$.current.temperature", 18.5),
+        ('$["items"][0].value', 1),
+        (" current . temperature ", 18.5),
+        (" $.prices [ * ] [1] ", [100.0, 101.5]),
     ],
 )
 def test_a_path_leads_to_a_value(path: str, found: Any) -> None:
     assert find(FORECAST, parse(path)) == found
+
+
+@pytest.mark.parametrize("key", ["$", " a", "a ", "$a"])
+def test_a_key_that_looks_like_more_than_a_key_can_still_be_asked_for(key: str) -> None:
+    assert find({key: {"b": 1}}, parse(f"{written((key,))}.b")) == 1
 
 
 def test_a_list_may_be_all_there_is() -> None:
@@ -56,6 +66,9 @@ def test_a_list_may_be_all_there_is() -> None:
         ("a..b", 2),
         ("a.", 2),
         ("a[", 2),
+        ("$..a", 2),
+        ("a. .b", 2),
+        (" ", 1),
         ("a[x]", 2),
         ("a[0]b", 5),
         ("a[1.5]", 2),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import psutil
 import pytest
 
+from framework import ConfigError
 from framework.testing import Harness
 from services.feeds import System
 from services.system import (
@@ -91,8 +93,21 @@ async def test_where_there_are_no_sensors_at_all_there_is_no_temperature(
     assert (await told(SystemServer(config=SystemConfig()))).temperature_c is None
 
 
-async def test_a_disk_that_is_not_there_is_none() -> None:
-    seen = await told(SystemServer(config=SystemConfig(disk="/no/such/folder")))
+@pytest.mark.parametrize("disk", ["/no/such/folder", "/etc/passwd/folder", "a\0b"])
+def test_a_disk_that_is_not_there_is_said_at_the_start(disk: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        SystemServer(name="nas", config=SystemConfig(disk=disk))
+    assert str(error.value).startswith("SystemConfig [nas] disk: there is no such folder here")
+    assert str(error.value).endswith("set [config.nas] disk in matrix.toml")
+
+
+async def test_a_disk_that_has_gone_away_since_is_none(tmp_path: Path) -> None:
+    disk = tmp_path / "stick"
+    disk.mkdir()
+    server = SystemServer(config=SystemConfig(disk=str(disk)))
+    assert (await told(server)).disk is not None
+    disk.rmdir()
+    seen = await told(server)
     assert seen.disk is None
     assert seen.memory is not None
 

@@ -18,6 +18,8 @@ from tests.services.openmeteo import FORECAST, NOW, changed, mutations, without
 
 BERLIN = Place(latitude=52.52, longitude=13.41)
 QUARTER = timedelta(minutes=15)
+HOURLY: list[int] = FORECAST["hourly"]["time"]
+DAILY: list[int] = FORECAST["daily"]["time"]
 
 
 def harness(answer: object = FORECAST) -> Harness:
@@ -86,6 +88,37 @@ async def test_days_are_those_of_the_place_even_after_its_clocks_have_changed() 
     assert (days[2].high_c, days[2].low_c, days[2].code) == (9.6, -0.6, 73)
 
 
+async def test_hours_and_days_that_are_over_are_left_out() -> None:
+    late = changed(FORECAST, ("current", "time"), HOURLY[30] + 45 * 60)
+    values = await published(late)
+    assert [hour.at.timestamp() for hour in values.hours] == HOURLY[30:]
+    assert values.days[0].on == date(2026, 10, 25)
+    assert len(values.days) == DAYS - 1
+
+
+async def test_where_hours_are_rounded_up_the_first_is_the_next() -> None:
+    half_past = [each + 1800 for each in HOURLY]
+    values = await published(changed(FORECAST, ("hourly", "time"), half_past))
+    assert [hour.at.timestamp() for hour in values.hours] == half_past
+
+
+async def test_a_day_with_an_hour_more_lasts_until_the_next() -> None:
+    days = [DAILY[0], *(each + 3600 for each in DAILY[1:])]
+    values = await published(
+        changed(
+            changed(FORECAST, ("daily", "time"), days), ("current", "time"), DAILY[0] + 24 * 3600
+        )
+    )
+    assert values.days[0].on == date(2026, 10, 24)
+
+
+async def test_a_number_may_be_written_with_a_fraction_or_without() -> None:
+    answer = changed(FORECAST, ("current", "temperature_2m"), 16)
+    answer = changed(answer, ("current", "weather_code"), 2.0)
+    values = await published(answer)
+    assert (values.temperature_c, values.code) == (16.0, 2)
+
+
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../../etc/localtime", "GMT+2"])
 async def test_a_time_zone_that_is_not_known_here_is_the_offset_alone(name: str) -> None:
     values = await published(changed(FORECAST, ("timezone",), name))
@@ -149,7 +182,31 @@ async def test_any_value_may_be_unknown(place: tuple[str | int, ...]) -> None:
         (changed(FORECAST, ("current", "temperature_2m"), "warm"), "current.temperature_2m: "),
         (changed(FORECAST, ("current", "temperature_2m"), 1e9), "current.temperature_2m: "),
         (changed(FORECAST, ("hourly", "time", 4), 253402300799000), "hourly.4.time: "),
-        (changed(FORECAST, ("hourly", "time"), []), "its columns are not of one length"),
+        (changed(FORECAST, ("current", "temperature_2m"), True), "a number, not a boolean"),
+        (changed(FORECAST, ("current", "temperature_2m"), "4.2"), "a number, not a text"),
+        (changed(FORECAST, ("current", "temperature_2m"), float("nan")), "a number, not NaN"),
+        (changed(FORECAST, ("current", "time"), "1792850400"), "current.time: "),
+        (changed(FORECAST, ("hourly", "is_day", 4), "yes"), "hourly.4.is_day: "),
+        (changed(FORECAST, ("hourly", "is_day", 4), 2), "hourly.4.is_day: "),
+        (changed(FORECAST, ("hourly", "weather_code", 4), 3.5), "hourly.4.weather_code: "),
+        (changed(FORECAST, ("daily", "temperature_2m_max", 1), [1]), "a number, not a list"),
+        (changed(FORECAST, ("utc_offset_seconds",), "7200"), "utc_offset_seconds: "),
+        (changed(FORECAST, ("hourly", "time"), []), "hourly: its columns are not of one length"),
+        (changed(FORECAST, ("hourly", "time"), HOURLY[::-1]), "hourly: its times do not ascend"),
+        (changed(FORECAST, ("hourly", "time", 4), HOURLY[3]), "hourly: its times do not ascend"),
+        (changed(FORECAST, ("daily", "time"), DAILY[::-1]), "daily: its times do not ascend"),
+        (
+            changed(FORECAST, ("hourly", "time"), [each - HOURS * 3600 for each in HOURLY]),
+            "hourly.time does not cover its current.time",
+        ),
+        (
+            changed(FORECAST, ("hourly", "time"), [each + 3600 for each in HOURLY]),
+            "hourly.time does not cover its current.time",
+        ),
+        (
+            changed(FORECAST, ("daily", "time"), [each + 86400 for each in DAILY]),
+            "daily.time does not cover its current.time",
+        ),
         (changed(FORECAST, ("daily",), {}), "daily: Value should have at least 1 item"),
         (changed(FORECAST, ("daily",), [1]), "daily.0: "),
         ([], "the whole: "),

@@ -66,6 +66,19 @@ def test_a_field_that_nobody_shares(key: str, hint: str, value: object) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("mood", "moon"), ("tide-3", "tide-1"), ("lide", "side"), ("tides", "tide")],
+)
+def test_of_equally_near_names_the_one_that_begins_alike_is_meant_and_else_the_first(
+    written: str, meant: str
+) -> None:
+    names = ("wood", "tide-2", "tide-1", "moon", "tide", "side")
+    known = Known(dict.fromkeys(names, declared(ClockConfig)))
+    (said,) = table(known, **{written: {}})
+    assert said.endswith(f"did you mean {meant}?")
+
+
 def test_what_somebody_shares_is_no_stray() -> None:
     known = Known({"tide": declared(TideConfig), "fleet": declared(Fleet)})
     assert table(known, timezone="UTC", latitude=1, fleet_id=3) == []

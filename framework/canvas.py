@@ -12,14 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from PIL import Image, ImageDraw
 
+from framework.choices import check_choice
 from framework.colours import RGB, Colour, rgb
 from framework.fonts import FIXED_5X8, JERSEY_10, JERSEY_15, JERSEY_20, JERSEY_25, TINY5, Font
 from framework.fonts.setting import scroll, shortened, wrapped
 from framework.icons import icon_image
+from framework.series import by_dot, outline, runs, without_gaps
 from framework.sheet import Box, Layer, Motion, Sheet
 
 Tier: TypeAlias = Literal["S", "M", "L"]
@@ -75,8 +77,11 @@ class Canvas:
     """A region of the panel. Made by the framework with ``blank``; a page is handed one.
 
     The root is the whole panel. Its last row, ``height - 1``, belongs to the framework, which marks
-    there what is late: ``inset()`` keeps off it. (0, 0) is the top left dot of the region. An empty
-    region takes every call and shows nothing.
+    there what is late: ``inset()`` keeps off it. (0, 0) is the top left dot of the region, and all
+    lengths are in dots. An empty region takes every call and shows nothing.
+
+    What cannot be drawn anywhere is a ``ValueError``: a colour, an icon or a role that there is not
+    (all that there are is said), a number that is not finite, a text that is no ``str``.
     """
 
     def __init__(self, sheet: Sheet, box: Box, tier: Tier) -> None:
@@ -115,7 +120,7 @@ class Canvas:
     # Parts.
 
     def region(self, x: int, y: int, width: int, height: int) -> Canvas:
-        """The part at (x, y)."""
+        """The part at (x, y), as far as it lies in this region."""
         self._check(x, y, x + width, y + height, "region()")
         return self._part(x, y, width, height)
 
@@ -129,9 +134,10 @@ class Canvas:
         a share of what these leave.
 
         A row that no longer fits whole is an empty region, so put first what matters most.
+        Shares that come to less than 1 leave room below; those that come to more are scaled down.
         ``gap``: dots between two rows; by default the panel's.
         """
-        dots = [_FONTS[self.tier][size][0].cap if isinstance(size, str) else size for size in sizes]
+        dots = [self._set_in(size)[0].cap if isinstance(size, str) else size for size in sizes]
         places = allot(self.height, dots, GAP[self.tier] if gap is None else gap)
         return tuple(self._part(0, start, self.width, length) for start, length in places)
 
@@ -141,8 +147,8 @@ class Canvas:
         return tuple(self._part(start, 0, length, self.height) for start, length in places)
 
     def split(self, share: float = 0.5, *, gap: int | None = None) -> tuple[Canvas, Canvas]:
-        """Two parts, the first with ``share`` of the room: beside each other if this is at least
-        half again as wide as high, else stacked."""
+        """Two parts, the first with ``share`` (0 to 1) of the room: beside each other if this is at
+        least half again as wide as high, else stacked."""
         parts = self.cols if self.width >= 1.5 * self.height else self.rows
         first, second = parts(share, 1.0 - share, gap=gap)
         return first, second
@@ -180,21 +186,29 @@ class Canvas:
         tabular: bool = False,
         alt: Sequence[str] = (),
     ) -> None:
-        """Text in one colour, aligned by its baseline and the height of its capitals: accents and
-        descenders may hang over the region's edge by a dot or a few.
+        """Text in one colour, aligned by its baseline and the height of its capitals, and as if it
+        began with a straight stem: accents, descenders and what is round may hang over the region's
+        edge by a dot or a few.
 
         ``role`` chooses the font: hero title body caption; ``auto`` is the largest that fits. A
         hero that is too wide steps down to a smaller font. Captions are set in capitals.
         ``alt``: shorter spellings, tried in turn before anything is left out.
         ``overflow``, when no spelling fits: end it with an ellipsis; ``scroll`` it, from when the
-        page came on; ``wrap`` it over as many lines as fit; or ``clip`` it at the edge.
+        page came on; ``wrap`` it over as many lines as fit, which keep accents and descenders on
+        the panel and off its last row; or ``clip`` it at the edge.
         ``tabular``: every digit as wide as the widest, for what ticks.
+
+        A character that no font has, as those of Chinese or an emoji, is a "?".
         """
-        spellings = [s.upper(), *map(str.upper, alt)] if role == "caption" else [s, *alt]
+        check_choice("align", align, get_args(Align))
+        check_choice("valign", valign, get_args(Valign))
+        check_choice("overflow", overflow, get_args(Overflow))
+        _check_texts(s, alt=alt)
+        style = _Style(rgb(color), align, valign, tabular)
         fonts = self._fonts(role)
         if not fonts or not self.width:
             return
-        style = _Style(rgb(color), align, valign, tabular)
+        spellings = [s.upper(), *map(str.upper, alt)] if role == "caption" else [s, *alt]
         if overflow == "wrap":
             self._wrapped(fonts, spellings, style)
             return
@@ -216,6 +230,7 @@ class Canvas:
 
         A part of exactly that size puts something beside it, on the same baseline.
         """
+        _check_texts(s)
         text = s.upper() if role == "caption" else s
         fonts = self._fonts(role)
         for font in fonts:
@@ -223,33 +238,57 @@ class Canvas:
                 return width, font.cap
         return (self.width, fonts[-1].cap) if fonts else (0, 0)
 
-    def pair(self, label: str, value: str, color: Colour = "text") -> None:
-        """A dim caption on the left and a value on the right, on one baseline.
+    def pair(
+        self, label: str, value: str, color: Colour = "text", *, alt: Sequence[str] = ()
+    ) -> None:
+        """A dim caption on the left and a value on the right, in ``color`` and as high as a
+        ``body``, on one baseline.
 
-        Without room for both the value stays alone.
+        ``alt``: shorter spellings of the caption. Without room for any the value stays alone.
         """
+        _check_texts(label, value, alt=alt)
+        paint = rgb(color)
         font = _FONTS[self.tier]["body"][0]
         if self.height < font.cap:
             return
         base = (self.height - font.cap) // 2 + font.cap
-        room = self.width - font.width(value, tabular=True) - GAP[self.tier]
-        caption = _FONTS[self.tier]["caption"][0]
         line = self._part(0, 0, self.width, base)
-        if caption.width(label.upper()) <= room:
-            line.text(label, "dim", role="caption", valign="bottom")
-        line.text(value, color, role="body", align="right", valign="bottom", tabular=True)
+        room = self.width - font.width(value, tabular=True) - GAP[self.tier]
+        self._part(0, 0, room, base).text(
+            label, "dim", role="caption", valign="bottom", alt=[*alt, ""]
+        )
+        line.text(value, paint, role="body", align="right", valign="bottom", tabular=True)
 
     def _fonts(self, role: Role) -> list[Font]:
         """Of the fonts for ``role`` those that are not too high for this region."""
-        return [font for font in _FONTS[self.tier][role] if font.cap <= self.height]
+        return [font for font in self._set_in(role) if font.cap <= self.height]
 
-    def _lines(self, font: Font, lines: Sequence[str], style: _Style) -> None:
-        """A block of lines that was made to fit."""
-        block = font.cap + (len(lines) - 1) * font.pitch
+    def _set_in(self, role: Role) -> Sequence[Font]:
+        """What ``role`` is set in on this panel, largest first."""
+        check_choice("role", role, _FONTS[self.tier])
+        return _FONTS[self.tier][role]
+
+    def _lines(self, font: Font, lines: Sequence[str], style: _Style, *, lift: int = 0) -> None:
+        """A block of lines that was made to fit, ``lift`` dots higher than its place."""
+        top = self._top(font, lines, style) - lift
         for number, text in enumerate(lines):
             spare = self.width - font.width(text, tabular=style.tabular)
             x = {"left": 0, "center": spare // 2, "right": spare}[style.align]
-            self._write(font, text, x, number * font.pitch, block, style)
+            self._write(font, text, x, top + number * font.pitch, style)
+
+    def _top(self, font: Font, lines: Sequence[str], style: _Style) -> int:
+        """Where the capitals of the first of a block of lines begin."""
+        spare = self.height - font.cap - (len(lines) - 1) * font.pitch
+        return {"top": 0, "middle": spare // 2, "bottom": spare}[style.valign]
+
+    def _lift(self, font: Font, lines: Sequence[str], style: _Style) -> int:
+        """How much higher, or if less than 0 lower, a block must stand for its descenders to keep
+        off the panel's last row and its accents on the panel."""
+        first, last = (font.line(lines[at], tabular=style.tabular) for at in (0, -1))
+        baseline = self._box[1] + self._top(font, lines, style) + font.cap
+        above = baseline + first.top
+        bottom = baseline + (len(lines) - 1) * font.pitch + last.top + last.mask.height
+        return max(bottom - (self._sheet.image.height - 1), min(above, 0))
 
     def _wrapped(self, fonts: Sequence[Font], spellings: Sequence[str], style: _Style) -> None:
         for font in fonts:
@@ -257,12 +296,14 @@ class Canvas:
             for text in spellings:
                 lines = wrapped(font, text, self.width, tabular=style.tabular)
                 widest = max(font.width(line, tabular=style.tabular) for line in lines)
-                if len(lines) <= most and widest <= self.width:
-                    self._lines(font, lines, style)
+                lift = self._lift(font, lines, style)
+                fits = len(lines) <= most and lift <= self._top(font, lines, style)
+                if fits and widest <= self.width:
+                    self._lines(font, lines, style, lift=lift)
                     return
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
         short = [shortened(font, line, self.width, tabular=style.tabular) for line in lines]
-        self._lines(font, short, style)
+        self._lines(font, short, style, lift=self._lift(font, short, style))
 
     def _scrolled(self, font: Font, text: str, style: _Style) -> None:
         travel = font.width(text, tabular=style.tabular) - self.width
@@ -270,18 +311,16 @@ class Canvas:
             self.elapsed_s, travel, SCROLL_PX_PER_S[self.tier], SCROLL_PAUSE_S
         )
         self._sheet.moves(next_change_s, ends_at_s)
-        self._write(font, text, -moved, 0, font.cap, style)
+        self._write(font, text, -moved, self._top(font, [text], style), style)
 
-    def _write(
-        self, font: Font, text: str, x: int, below_first: int, block: int, style: _Style
-    ) -> None:
-        """One line at column ``x`` of a block ``block`` rows high."""
-        spare = self.height - block
-        top = {"top": 0, "middle": spare // 2, "bottom": spare}[style.valign]
-        baseline = top + font.cap + below_first
+    def _write(self, font: Font, text: str, x: int, top: int, style: _Style) -> None:
+        """One line from column ``x`` on, its capitals from row ``top`` on."""
         line = font.line(text, tabular=style.tabular)
-        left, upper = x + line.left, baseline + line.top
-        self._stamp(style.paint, line.mask, left, upper, over=font.over, under=font.under)
+        left, upper = x + line.left, top + font.cap + line.top
+        beside = line.mask.width if line.width <= self.width else 0  # wider: to be cut there
+        self._stamp(
+            style.paint, line.mask, left, upper, over=font.over, under=font.under, beside=beside
+        )
 
     # Pictures and shapes.
 
@@ -289,19 +328,18 @@ class Canvas:
         """The icon in the middle, drawn for the largest of 8, 12, 16 and 24 dots that fits.
 
         ``color``: all of it in one colour instead of its own.
-
-        :raises ValueError: there is no such icon.
         """
+        paint = None if color is None else rgb(color)
         art = icon_image(name, min(self.width, self.height))
         if art is None:
             return
         x, y = (self.width - art.width) // 2, (self.height - art.height) // 2
-        mask = art.getchannel("A")
-        self._stamp(art.convert("RGB") if color is None else rgb(color), mask, x, y)
+        self._stamp(paint or art.convert("RGB"), art.getchannel("A"), x, y)
 
     def image(self, img: Image.Image, fit: Fit = "contain") -> None:
         """A picture in the middle: ``contain`` shows all of it, ``cover`` fills the region with it,
         ``exact`` does not scale it. Where it is transparent, what lies below shows."""
+        check_choice("fit", fit, get_args(Fit))
         if not self.width or not self.height or not img.width or not img.height:
             return
         if fit != "exact":
@@ -315,73 +353,83 @@ class Canvas:
         self._stamp(img.convert("RGB"), img.getchannel("A"), x, y)
 
     def bar(self, fraction: float | None, color: Colour = "accent") -> None:
-        """A bar that is filled from the left; None is empty."""
-        filled = 0 if fraction is None else round(min(max(fraction, 0.0), 1.0) * self.width)
-        self._fill(0, 0, filled, self.height, color)
-        self._fill(filled, 0, self.width, self.height, "track")
+        """A bar that is filled from the left: not at all at 0 and below, or None, whole at 1 and
+        above."""
+        share = fraction or 0.0
+        _check_finite("bar()", share)
+        paint, filled = rgb(color), round(min(max(share, 0.0), 1.0) * self.width)
+        self._fill(0, 0, filled, self.height, paint)
+        self._fill(filled, 0, self.width, self.height, rgb("track"))
 
     def spark(
         self, values: Sequence[float | None], color: Colour = "accent", *, fill: bool = False
     ) -> None:
-        """A line through ``values`` from edge to edge, lowest at the bottom; None is a gap.
+        """A line through ``values`` from edge to edge, oldest first, lowest at the bottom and
+        highest at the top, whatever these are; None is a gap, and one that is narrower than a dot
+        may not show.
 
         ``fill`` lights what is below it, dimly.
         """
-        known = [value for value in values if value is not None]
+        paint, known = rgb(color), without_gaps(values)
+        _check_finite("spark()", *known)
         if not known or not self.width or not self.height:
             return
         low, span = min(known), max(known) - min(known)
-        last = max(1, len(values) - 1)
         points = [
             None
             if value is None
-            else (
-                round(place * (self.width - 1) / last),
-                round((self.height - 1) * (1 - ((value - low) / span if span else 0.5))),
-            )
-            for place, value in enumerate(values)
+            else (x, round((self.height - 1) * (1 - ((value - low) / span if span else 0.5))))
+            for x, several in enumerate(by_dot(values, self.width))
+            for value in outline(several)
         ]
         mask = Image.new("L", (self.width, self.height))
         draw = ImageDraw.Draw(mask)
-        for run in _runs(points):
+        for run in runs(points):
             if fill:
                 below = [*run, (run[-1][0], self.height - 1), (run[0][0], self.height - 1)]
                 draw.polygon(below, fill=80)
             draw.line(run, fill=255)
             draw.point(run, fill=255)
-        self._stamp(rgb(color), mask, 0, 0)
+        self._stamp(paint, mask, 0, 0)
 
     def columns(self, values: Sequence[float | None], color: Colour = "accent") -> None:
         """A column for each value, from 0 (or the lowest, if that is below) at the bottom to the
-        highest at the top; None is a gap."""
-        known = [value for value in values if value is not None]
+        highest at the top; None is a gap. Of several that share a dot the highest is shown."""
+        paint, known = rgb(color), without_gaps(values)
+        _check_finite("columns()", *known)
         if not known or not self.width or not self.height:
             return
         low, high = min(0.0, *known), max(0.0, *known)
+        if len(values) > self.width:
+            values = [max(without_gaps(each), default=None) for each in by_dot(values, self.width)]
         gap = 1 if self.width >= 2 * len(values) else 0
         for value, (x, width) in zip(
             values, allot(self.width, [1.0] * len(values), gap), strict=True
         ):
             if value is not None and high > low:
                 height = math.ceil((value - low) / (high - low) * self.height)
-                self._fill(x, self.height - height, x + width, self.height, color)
+                self._fill(x, self.height - height, x + width, self.height, paint)
 
     def line(self, *xy: float, color: Colour) -> None:
         """A line one dot thick through x0, y0, x1, y1 and so on."""
-        points = list(zip(xy[::2], xy[1::2], strict=True))
+        if len(xy) % 2:
+            raise ValueError(f"line() takes x0, y0, x1, y1 and so on, not {len(xy)} numbers")
+        paint, points = rgb(color), list(zip(xy[::2], xy[1::2], strict=True))
         for x, y in points:
             self._check(x, y, x + 1, y + 1, "line()")
         mask = Image.new("L", (self.width, self.height))
         ImageDraw.Draw(mask).line(points, fill=255)
-        self._stamp(rgb(color), mask, 0, 0)
+        self._stamp(paint, mask, 0, 0)
 
     def disc(self, x: float, y: float, r: float, color: Colour) -> None:
-        """A filled circle. Its middle is a point between dots if ``x`` and ``y`` are whole."""
+        """A filled circle with the radius ``r``. Its middle is a point between dots if ``x`` and
+        ``y`` are whole."""
+        paint = rgb(color)
         self._check(x - r, y - r, x + r, y + r, "disc()")
         for row in range(max(0, math.floor(y - r)), min(self.height, math.ceil(y + r))):
             half = math.sqrt(max(0.0, r * r - (row + 0.5 - y) ** 2))
             x0, x1 = round(x - half), round(x + half)
-            self._fill(max(0, x0), row, min(self.width, x1), row + 1, color)
+            self._fill(max(0, x0), row, min(self.width, x1), row + 1, paint)
 
     @property
     def image_draw(self) -> ImageDraw.ImageDraw:
@@ -401,6 +449,7 @@ class Canvas:
         return Canvas(self._sheet, (x0, y0, max(x0, x1), max(y0, y1)), self.tier)
 
     def _check(self, x0: float, y0: float, x1: float, y1: float, what: str) -> None:
+        _check_finite(what, x0, y0, x1, y1)
         inside = x0 >= 0 and y0 >= 0 and x1 <= self.width and y1 <= self.height
         if self._sheet.strict and self.width and self.height and not inside:
             raise ValueError(
@@ -408,12 +457,12 @@ class Canvas:
                 f"{self.width}x{self.height}"
             )
 
-    def _fill(self, x0: int, y0: int, x1: int, y1: int, color: Colour) -> None:
+    def _fill(self, x0: int, y0: int, x1: int, y1: int, paint: RGB) -> None:
         """A rectangle that lies in this region; x1 and y1 are the first dots after it."""
         left, top, _, _ = self._box
         if x1 > x0 and y1 > y0:
             with self._sheet.painting() as image:
-                image.paste(rgb(color), (left + x0, top + y0, left + x1, top + y1))
+                image.paste(paint, (left + x0, top + y0, left + x1, top + y1))
 
     def _stamp(
         self,
@@ -424,15 +473,17 @@ class Canvas:
         *,
         over: int = 0,
         under: int = 0,
+        beside: int = 0,
     ) -> None:
         """``source`` through ``mask`` at (x, y), cut at the region's edges; ``over`` and ``under``
-        are how many rows it may hang over the upper and the lower one."""
+        are how many rows it may hang over the upper and the lower one, ``beside`` how many columns
+        over the others."""
         left, top, right, bottom = self._box
         x, y = left + x, top + y
         box = (
-            max(left, x),
+            max(left - beside, x, 0),
             max(top - over, y, 0),
-            min(right, x + mask.width),
+            min(right + beside, x + mask.width, self._sheet.image.width),
             min(bottom + under, y + mask.height, self._sheet.image.height),
         )
         if box[0] >= box[2] or box[1] >= box[3]:
@@ -451,12 +502,27 @@ def tier_of(height: int) -> Tier:
     return "S" if height < 48 else "M" if height < 96 else "L"
 
 
+def _check_texts(*texts: str, alt: Sequence[str] = ()) -> None:
+    if isinstance(alt, str):
+        raise ValueError('alt is a list of texts, not one: write it as alt=["..."]')
+    for text in (*texts, *alt):
+        if not isinstance(text, str):
+            kind = type(text).__name__
+            raise ValueError(f'a text is a str, not {kind}: write it as f"{{...}}"')
+
+
+def _check_finite(what: str, *numbers: float) -> None:
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{what} takes finite numbers, not NaN or infinity")
+
+
 def allot(total: int, sizes: Sequence[int | float], gap: int) -> list[tuple[int, int]]:
     """Where each part begins and how long it is: an int is dots, a float a share of the rest.
 
     Shares that come to more than 1 are scaled down to 1. A part for which there is no room is empty
     and takes no gap.
     """
+    _check_finite("a row or a column", *sizes)
     left = total + gap
     lengths = [0] * len(sizes)
     for place, size in enumerate(sizes):
@@ -476,14 +542,3 @@ def allot(total: int, sizes: Sequence[int | float], gap: int) -> list[tuple[int,
         parts.append((min(start, total), length))
         start += length + gap if length else 0
     return parts
-
-
-def _runs(points: Sequence[tuple[int, int] | None]) -> list[list[tuple[int, int]]]:
-    """The stretches between the gaps."""
-    runs: list[list[tuple[int, int]]] = [[]]
-    for point in points:
-        if point is not None:
-            runs[-1].append(point)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]

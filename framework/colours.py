@@ -3,10 +3,11 @@ brightest channel, because a panel loses it at night."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
+
+from framework.choices import check_choice
 
 RGB: TypeAlias = tuple[int, int, int]
 Colour: TypeAlias = str | RGB
@@ -40,17 +41,12 @@ COLOURS: Mapping[str, RGB] = MappingProxyType(
 def rgb(colour: Colour) -> RGB:
     """What is meant by ``colour``.
 
-    :raises ValueError: no such name, or a channel outside 0 to 255.
+    :raises ValueError: no such name, or no three whole numbers from 0 to 255.
     """
     if isinstance(colour, str):
-        if colour not in COLOURS:
-            near = get_close_matches(colour.lower(), COLOURS, n=1, cutoff=0.0)[0]
-            raise ValueError(
-                f"there is no colour {colour!r}; the nearest is {near!r}, all are: "
-                f"{', '.join(COLOURS)}"
-            )
+        check_choice("colour", colour, COLOURS)
         return COLOURS[colour]
-    channels: Sequence[int] = colour
-    if len(channels) != 3 or not all(0 <= channel <= 255 for channel in channels):
-        raise ValueError(f"a colour is a name or three numbers from 0 to 255, not {colour!r}")
-    return colour
+    match colour:
+        case int(red), int(green), int(blue) if min(colour) >= 0 and max(colour) <= 255:
+            return red, green, blue
+    raise ValueError(f"a colour is a name or three whole numbers from 0 to 255, not {colour!r}")

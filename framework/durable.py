@@ -96,7 +96,8 @@ def locked(path: Path, *, patience_s: float = PATIENCE_S) -> Iterator[Path]:
 def write(path: Path, content: bytes, *, mode: int) -> None:
     """Make ``content`` what is at ``path``, at once and for good. The lock must be held.
 
-    ``mode`` is that of a new file, less the umask; one that exists keeps its own.
+    ``mode`` is that of a new file, less the umask; one that exists keeps its own, and its owner and
+    group as far as whoever writes may give it to them.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
@@ -104,7 +105,7 @@ def write(path: Path, content: bytes, *, mode: int) -> None:
     try:
         try:
             with suppress(FileNotFoundError):
-                os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
+                _become(descriptor, path.stat())
             left = memoryview(content)
             while left:
                 left = left[os.write(descriptor, left) :]
@@ -122,6 +123,16 @@ def write(path: Path, content: bytes, *, mode: int) -> None:
         # Under its own number it would be taken to say that nothing was written.
         reason = f"It is in its place, and a loss of power may undo that: {error.strerror}"
         raise OSError(errno.EIO, reason) from error
+
+
+def _become(descriptor: int, found: os.stat_result) -> None:
+    """Give it to whom that one belongs, under the same mode."""
+    # One by one, because who is not root may still give it to a group that it is in. The mode
+    # comes last: a change of owner takes bits of it away.
+    for owner, group in ((-1, found.st_gid), (found.st_uid, -1)):
+        with suppress(PermissionError):
+            os.fchown(descriptor, owner, group)
+    os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
 
 
 def make_private(folder: Path) -> None:

@@ -6,6 +6,7 @@
     ├── Unavailable            fetch(): the source has nothing good just now
     │   └── NotModified        fetch(): the source says that what we have is still current
     ├── SecretsUnavailable     the secrets could not be read for now; exit status 75
+    ├── PanelUnavailable       the LEDs could not be had for now; exit status 75
     └── BusUnavailable         the bus did not take or give what it was asked
 
 Each says what happened, to what, and what to do about it, and none carries a configured value.
@@ -49,6 +50,10 @@ class NotModified(Unavailable):
 
 class SecretsUnavailable(MatrixError):
     """What keeps or decrypts the secrets did not answer in time: starting again may help."""
+
+
+class PanelUnavailable(MatrixError):
+    """The LEDs cannot be opened now, or another process has them: starting again may help."""
 
 
 class BusUnavailable(MatrixError):

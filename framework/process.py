@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TextIO, cast
 
-from framework.errors import ConfigError, MatrixError, SecretsUnavailable
+from framework.errors import ConfigError, MatrixError, PanelUnavailable, SecretsUnavailable
 from framework.interrupt import EXIT_INTERRUPTED
 
 LOG_FORMAT = "MATRIX_LOG_FORMAT"
@@ -170,17 +170,22 @@ def last_word(error: MatrixError) -> int:
                 logging.getLogger("matrix").error("%s", error)
             else:
                 print(error, file=sys.stderr)  # noqa: T201  # this is what the process has to say
-    # Here, because a service without secrets has no use for them.
+    if isinstance(error, Unwritable):
+        return EXIT_UNWRITABLE
+    if isinstance(error, SecretsUnavailable | PanelUnavailable):
+        return EXIT_UNAVAILABLE
+    if isinstance(error, ConfigError):
+        return EXIT_CONFIG
+    # Here, because a service without secrets has no use for them, and who has dropped root may not
+    # read them.
     from framework.secrets.store import Conflict, StoreRefused, StoreUnavailable
     from framework.secrets.transit import TransitRefused, TransitUnavailable
 
-    if isinstance(error, Unwritable):
-        return EXIT_UNWRITABLE
-    if isinstance(error, SecretsUnavailable | StoreUnavailable | TransitUnavailable):
+    if isinstance(error, StoreUnavailable | TransitUnavailable):
         return EXIT_UNAVAILABLE
     if isinstance(error, Conflict):  # somebody is to look before it is tried again
         return EXIT_FAILED
-    if isinstance(error, ConfigError | StoreRefused | TransitRefused):
+    if isinstance(error, StoreRefused | TransitRefused):
         return EXIT_CONFIG
     return EXIT_FAILED
 

@@ -38,6 +38,8 @@ MOST_PORT = 65535
 
 LONGEST_SIDE = 512
 """Of a panel, in pixels."""
+_MOST_BYTE = 255
+"""What the bindings can hold; which of it they know is theirs to say, and differs by version."""
 
 Name = Annotated[str, AfterValidator(str.lower)]
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
@@ -114,8 +116,8 @@ class PanelEntry(Table):
     pwm_bits: int | None = Field(default=None, strict=True, ge=1, le=11)
     pwm_lsb_nanoseconds: int | None = Field(default=None, strict=True, ge=50, le=3000)
     limit_refresh_rate_hz: int | None = Field(default=None, strict=True, ge=0)
-    multiplexing: int | None = Field(default=None, strict=True, ge=0)
-    row_address_type: int | None = Field(default=None, strict=True, ge=0)
+    multiplexing: int | None = Field(default=None, strict=True, ge=0, le=_MOST_BYTE)
+    row_address_type: int | None = Field(default=None, strict=True, ge=0, le=_MOST_BYTE)
     panel_type: Text | None = None
     disable_hardware_pulsing: bool | None = Field(default=None, strict=True)
     rp1: Literal["pio", "rio"] | None = None

@@ -10,10 +10,22 @@ _TEXT = (ROOT / "README.md").read_text()
 
 MODULES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", _TEXT, re.DOTALL))
 """By the name of the file that each goes into."""
-PROJECT, TILE, SECRETS, KUBERNETES = re.findall(r"```toml\n(.*?)```", _TEXT, re.DOTALL)
-"""Of one ``matrix.toml``: all of it but what the next two add; and another, whole."""
+(PYTEST_INI,) = re.findall(r"```ini\n(.*?)```", _TEXT, re.DOTALL)
+PROJECT, TILE, CITIES, SECRETS, KUBERNETES = re.findall(r"```toml\n(.*?)```", _TEXT, re.DOTALL)
+"""All of a ``matrix.toml``, but for SECRETS, which goes with PROJECT."""
 SEALED_FIELDS = KUBERNETES.replace("[secrets.vault]", 'layout = "fields"\n\n[secrets.vault]')
-PAGES = re.findall(r"^\| `(\w+)` \| (.*) \| (.*?) ?\|$", _TEXT, re.MULTILINE)
-"""The table: name, what it shows, and who publishes that."""
+METRICS = set(re.findall(r"`(matrix_\w+)`", _TEXT))
 (TO_SEAL,) = re.findall(r"```json\n(.*?)```", _TEXT, re.DOTALL)
 _, SEAL, DEPLOY, FIELDS = re.findall(r"```sh\n(.*?)```", _TEXT, re.DOTALL)
+
+
+def table(first: str) -> list[list[str]]:
+    """The cells of its rows, without the head that begins with ``first``."""
+    head = rf"^\| {re.escape(first)} \|.*\n\|[-|]+\n"
+    (rows,) = re.findall(rf"{head}((?:\|.*\n)+)", _TEXT, re.MULTILINE)
+    return [[cell.strip() for cell in row[1:-1].split("|")] for row in rows.splitlines()]
+
+
+def quoted(text: str) -> list[str]:
+    """What stands in backticks."""
+    return re.findall("`([^`]+)`", text)

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from urllib.request import urlopen
 
 import pytest
 
+from framework.canvas import Align, Canvas, Fit, Overflow, Role, Valign
+from framework.colours import COLOURS
+from framework.config import Config
 from framework.display import DisplayBase
+from framework.health import open_health
+from framework.icons import NAMES
+from framework.page import Page
 from framework.server import ServerBase
 from framework.targets import PAGES, SERVICES, available, resolve
-from tests import readme
-from tests.readme import MODULES, PROJECT, SEAL, SEALED_FIELDS, SECRETS, TILE
+from framework.vitals import PanelVitals, ServiceVitals
+from services.anyjson import JsonConfig
+from services.feeds import ValueColour
+from tests.readme import (
+    METRICS,
+    MODULES,
+    PROJECT,
+    PYTEST_INI,
+    SEAL,
+    SEALED_FIELDS,
+    SECRETS,
+    TILE,
+    quoted,
+    table,
+)
 from tests.secrets.httpserver import Answer, Request, Standin
 
 
@@ -23,6 +45,7 @@ from tests.secrets.httpserver import Answer, Request, Standin
 def pasted(tmp_path: Path) -> Path:
     for name, block in MODULES.items():
         (tmp_path / name).write_text(block)
+    (tmp_path / "pytest.ini").write_text(PYTEST_INI)
     return tmp_path
 
 
@@ -49,9 +72,10 @@ def run(
 
 
 def test_the_tests_pass(pasted: Path) -> None:
-    done = run(pasted, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = run(pasted, program="pytest")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+    assert "Warning" not in done.stdout + done.stderr
 
 
 def test_the_file_runs_service_and_page(pasted: Path) -> None:
@@ -84,11 +108,73 @@ def test_the_table_has_every_page_with_what_it_shows_and_who_publishes_that() ->
     for each in available(PAGES):
         models = [feed.model.__name__ for feed in resolve(each.name, PAGES, page).feeds.values()]
         found[each.name] = (set(models), {publishers[model] for model in models})
-    named = re.compile("`(\\w+)`")
     assert found == {
-        name: (set(named.findall(shown)), set(named.findall(by)))
-        for name, shown, by in readme.PAGES
+        quoted(name)[0]: (set(quoted(shown)), set(quoted(by))) for name, shown, by in table("page")
     }
+
+
+def first_cells(head: str) -> set[str]:
+    return {name for row in table(head) for name in quoted(row[0])}
+
+
+def spelt(cls: type[Any], name: str) -> str:
+    """A method with its parameters, as the README writes them."""
+    member = inspect.getattr_static(cls, name, None)
+    if not inspect.isfunction(member):
+        return name
+    _, *parameters = inspect.signature(member).parameters.values()
+    written: dict[object, str] = {
+        inspect.Parameter.KEYWORD_ONLY: "{}=",
+        inspect.Parameter.VAR_POSITIONAL: "*{}",
+    }
+    names = [written.get(each.kind, "{}").format(each.name) for each in parameters]
+    return f"{name}({', '.join(names)})"
+
+
+@pytest.mark.parametrize(("cls", "head"), [(ServerBase, "of a service"), (Page, "of a page")])
+def test_the_tables_have_every_attribute_that_a_class_may_set(cls: type[Any], head: str) -> None:
+    attributes = {name for name, hint in cls.__annotations__.items() if "ClassVar" in hint}
+    from_parameters = {"values", "config_class", "feeds"}
+    written = {name for name in first_cells(head) if name.isidentifier()}
+    assert written == attributes - from_parameters
+
+
+def test_the_table_has_what_a_service_may_override() -> None:
+    methods = {name for name in first_cells("of a service") if not name.isidentifier()}
+    assert methods == {spelt(ServerBase, name) for name in ("every", "observed", "next_update")}
+
+
+def test_the_table_has_all_of_a_canvas() -> None:
+    names = {name for name in dir(Canvas.blank(1, 1)) if not name.startswith("_")}
+    for_the_framework = {"blank", "image_of_page", "motion"}
+    assert first_cells("of a canvas") == {spelt(Canvas, name) for name in names - for_the_framework}
+
+
+def test_the_table_has_every_name_that_a_canvas_knows() -> None:
+    assert {quoted(name)[0]: tuple(quoted(names)) for name, names in table("argument")} == {
+        "color": tuple(COLOURS),
+        "role": get_args(Role),
+        "align": get_args(Align),
+        "valign": get_args(Valign),
+        "overflow": get_args(Overflow),
+        "fit": get_args(Fit),
+        "name": NAMES,
+    }
+
+
+def test_the_table_has_every_field_of_a_json_service() -> None:
+    head = "of `[config.json]`"
+    assert first_cells(head) == JsonConfig.model_fields.keys() - Config.model_fields.keys()
+    (colours,) = [quoted(what) for name, what in table(head) if name == "`color`"]
+    assert tuple(colours) == get_args(ValueColour)
+
+
+def test_it_names_every_metric() -> None:
+    vitals = [ServiceVitals("tide", lambda: datetime.now(UTC)), PanelVitals()]
+    with open_health("127.0.0.1", 0, vitals) as port:
+        url = f"http://127.0.0.1:{port}/metrics"
+        said = urlopen(url, timeout=10).read().decode()
+    assert set(re.findall(r"^# HELP (\w+)", said, re.MULTILINE)) == METRICS
 
 
 def test_a_secret_is_kept(pasted: Path) -> None:

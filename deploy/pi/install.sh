@@ -1,12 +1,13 @@
 #!/bin/sh
-# Install the panel and its pages on a Raspberry Pi as two systemd services:
+# Install the panel, its pages and their services on a Raspberry Pi, under systemd:
 #
 #     sudo deploy/pi/install.sh
 #
 # It may be run again, to bring all of it up to date; what is in /etc/matrix stays as it is.
 #   /opt/matrix   the program, root's own: what runs as root must not be anybody else's to change
-#   /etc/matrix   matrix.toml, and environment for what only the pages may read
-# Two users, neither of whom can log in: matrix draws, matrix-panel lights.
+#   /etc/matrix   matrix.toml, pages and services of your own, and environment for what only they
+#                 may read
+# Two users, neither of whom can log in: matrix fetches and draws, matrix-panel lights.
 set -eu
 
 # The bindings have no releases. A commit that is known to work can be named here.
@@ -59,9 +60,9 @@ install_program() {
 
 configure() {
     install -d -m 0750 -g matrix /etc/matrix
+    install -d -m 0700 -o matrix -g matrix /etc/matrix/.matrix
     if [ ! -e /etc/matrix/matrix.toml ]; then
-        umask 027
-        cat > /etc/matrix/matrix.toml << END
+        (umask 027 && cat > /etc/matrix/matrix.toml) << END
 [panel]
 driver = "$driver"
 rows = 64
@@ -81,7 +82,9 @@ END
         # Sound and the LEDs need the same hardware for their timing.
         echo "blacklist snd_bcm2835" > /etc/modprobe.d/matrix-panel.conf
     fi
-    install -m 0644 "$here/matrix-panel.service" "$here/matrix-show.service" /etc/systemd/system/
+    for unit in matrix-panel matrix-show matrix-serve; do
+        sed "s|/opt/matrix/|$MATRIX_PREFIX/|" "$here/$unit.service" > "/etc/systemd/system/$unit.service"
+    done
 }
 
 start() {
@@ -89,8 +92,10 @@ start() {
     systemctl enable --quiet matrix-panel matrix-show
     say "installed. Now"
     say "  1. say in /etc/matrix/matrix.toml how large the panel is, and which pages it shows;"
-    say "  2. try the LEDs: sudo MATRIX_TOML=/etc/matrix/matrix.toml $MATRIX_PREFIX/bin/matrix panel --test"
+    say "  2. try the LEDs: sudo systemctl stop matrix-panel &&"
+    say "     sudo MATRIX_TOML=/etc/matrix/matrix.toml $MATRIX_PREFIX/bin/matrix panel --test"
     say "  3. start both: sudo systemctl restart matrix-panel matrix-show"
+    say "What pages show but the time, a service fetches: deploy/pi/README.md has the weather."
     if [ "$driver" = rgbmatrix ]; then
         say "Restart the Pi once: sound is off from then on. Against flicker, add isolcpus=3 to the"
         say "line in /boot/firmware/cmdline.txt first: one core is then the LEDs' alone."

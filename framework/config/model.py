@@ -61,8 +61,11 @@ class Config(BaseModel):
     redis_url: Annotated[SecretStr, AfterValidator(_redis_scheme)] = SecretStr(
         "redis://127.0.0.1:6379/0"
     )
+    """The bus, ``redis://`` or, over TLS, ``rediss://``. It may hold a password."""
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    """Of the panel, as the IANA database names it: ``Europe/Berlin``."""
     units: Literal["metric", "imperial"] = "metric"
+    """What pages write; what travels is metric always."""
     contact: Annotated[str, Field(max_length=200), AfterValidator(_fit_for_a_header)] = ""
     """Whom a source of data may write to, if it is asked too often: an address. It is sent to all
     of them; some, as MET Norway, refuse who has none."""
@@ -94,7 +97,9 @@ class Place(Config, shared=True):
     """A ``Config`` that knows where the panel hangs; by default in the city of its time zone."""
 
     latitude: float = Field(default_factory=_latitude_of_zone, ge=-90, le=90)
+    """In degrees, north is positive."""
     longitude: float = Field(default_factory=_longitude_of_zone, ge=-180, le=180)
+    """In degrees, east is positive."""
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

@@ -7,12 +7,12 @@ the letters are the colours below. Two colours an icon, and a dark dot between t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
 from PIL import Image
 
+from framework.choices import check_choice
 from framework.colours import rgb
 
 SIZES = (24, 16, 12, 8)
@@ -44,11 +44,7 @@ def icon_image(name: str, room: int) -> Image.Image | None:
 
 @cache
 def _drawings(name: str) -> dict[int, Image.Image]:
-    if name not in NAMES:
-        near = get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]
-        raise ValueError(
-            f"there is no icon {name!r}; the nearest is {near!r}, all are: {', '.join(NAMES)}"
-        )
+    check_choice("icon", name, NAMES)
     art = files(__name__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
     drawings = (_drawing(block.split()) for block in art.split("\n\n"))
     return {image.width: image for image in drawings}

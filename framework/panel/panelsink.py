@@ -15,8 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn, TypeAlias, cast
 
-from PIL import Image
-
+from framework import durable
 from framework.bustime import BusTime
 from framework.config import Place
 from framework.config.loading import load_all
@@ -25,8 +24,7 @@ from framework.outage import Outage
 from framework.panel.brightness import FULL, level_at
 from framework.panel.driver import wire
 from framework.panel.driver.wire import Head, NotUnderstood, socket_path
-from framework.panel.sinks import Remote
-from framework.panel.status import Status
+from framework.panel.sinks import NewestSink, Remote
 from framework.project import Project
 
 log = logging.getLogger(__name__)
@@ -73,30 +71,22 @@ def brightness_of(project: Project) -> Callable[[datetime], int]:
     return lambda now: in_minute(now.replace(second=0, microsecond=0))
 
 
-class PanelSink:
+class PanelSink(NewestSink):
     """LEDs, by way of the panel process that listens at ``path``.
 
     ``brightness`` is asked with each message: 0 to 100 percent.
     """
 
     def __init__(self, path: Path, *, brightness: Callable[[], int] = lambda: FULL) -> None:
+        super().__init__()
         self._path = path
         self._brightness = brightness
         self._connected = False
-        self._newest: Image.Image | None = None
-        self._news = asyncio.Event()
         self._outage = Outage(log, "panel")
 
     @property
     def watched(self) -> bool:
         return self._connected
-
-    def show(self, frame: Image.Image) -> None:
-        self._newest = frame
-        self._news.set()
-
-    def tell(self, status: Status) -> None:
-        pass
 
     async def run(self, remote: Remote, started: Callable[[], None]) -> None:
         started()  # whether the panel is there or not: it may come and go
@@ -117,7 +107,7 @@ class PanelSink:
             # What is held may be from before it was gone.
             self._newest = None
             self._connected = True
-            remote.resize(width, height)
+            remote.fix((width, height))
             remote.wake()
             while True:
                 async with asyncio.timeout(PATIENCE_S):
@@ -129,6 +119,7 @@ class PanelSink:
                         await self._news.wait()
         finally:
             self._connected = False
+            remote.fix(None)
             writer.transport.abort()  # to close it would wait for a panel that hangs
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
@@ -141,11 +132,18 @@ class PanelSink:
         await writer.drain()
 
 
-def _in_words(path: Path, error: Exception) -> str:
+def _in_words(path: Path, error: OSError | asyncio.IncompleteReadError | NotUnderstood) -> str:
     if isinstance(error, TimeoutError):
         return f"what listens at {path} does not answer: is matrix panel stopped?"
     if isinstance(error, NotUnderstood):
         return f"what listens at {path} is not understood: {error}"
-    if isinstance(error, OSError):
-        return f"nothing listens at {path} ({error.strerror}): start matrix panel"
-    return f"matrix panel at {path} has ended, or sent this renderer away: it is tried again"
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return f"nothing listens at {path}: start matrix panel"
+    if isinstance(error, asyncio.IncompleteReadError | ConnectionError):
+        return f"matrix panel at {path} has ended, or sent this renderer away: it is tried again"
+    if isinstance(error, PermissionError):
+        return (
+            f"this user may not go to {path}: run matrix show as the owner of {path.parent}, or as "
+            "one of its group"
+        )
+    return f"{path} cannot be reached: {durable.in_words(error)}"

@@ -1,4 +1,4 @@
-"""Where frames go. The protocol, and the sink that writes a file."""
+"""Where frames go: the protocol, what slow sinks have in common, and the one that writes a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ class Remote(Protocol):
         ...
 
     def resize(self, width: int, height: int) -> None:
-        """Draw for a panel of this size from now on (1 to 512 each)."""
+        """Draw for a panel of this size from now on, 1 to ``LONGEST_SIDE`` each: not while
+        another is fixed."""
+        ...
+
+    def fix(self, size: tuple[int, int] | None) -> None:
+        """LEDs of this size are connected: draw for them and for no other size. None: they are
+        gone."""
         ...
 
     def wake(self) -> None:
@@ -73,18 +79,13 @@ class Sink(Protocol):
         ...
 
 
-class FileSink:
-    """The newest frame as a PNG file: one pixel a dot, or as LEDs that are ``pitch_px`` apart.
+class NewestSink:
+    """What a sink is made of that takes its time, and then the newest frame there is."""
 
-    The file is replaced as a whole, so that a reader never sees half of one.
-    """
-
-    def __init__(self, path: str | PathLike[str], *, pitch_px: int | None = None) -> None:
-        self._path = Path(path)
-        self._pitch_px = pitch_px
+    def __init__(self) -> None:
         self._newest: Image.Image | None = None
         self._news = asyncio.Event()
-        self._failing = False
+        """Set with each frame; whoever takes one clears it."""
 
     @property
     def watched(self) -> bool:
@@ -96,6 +97,19 @@ class FileSink:
 
     def tell(self, status: Status) -> None:
         pass
+
+
+class FileSink(NewestSink):
+    """The newest frame as a PNG file: one pixel a dot, or as LEDs that are ``pitch_px`` apart.
+
+    The file is replaced as a whole, so that a reader never sees half of one.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, pitch_px: int | None = None) -> None:
+        super().__init__()
+        self._path = Path(path)
+        self._pitch_px = pitch_px
+        self._failing = False
 
     async def run(self, remote: Remote, started: Callable[[], None]) -> None:
         started()

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import select
+import signal
 import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,19 +20,22 @@ from typing import NoReturn, TypeAlias
 from PIL import Image
 
 from framework.errors import ConfigError
-from framework.panel.sinks import Remote
-from framework.panel.status import Status
+from framework.panel.sinks import NewestSink, Remote
 
 log = logging.getLogger(__name__)
 
-ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
-"""The other screen, no cursor, no line breaks at the right edge."""
-LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
+WRAP, NO_WRAP = "\x1b[?7h", "\x1b[?7l"
+"""Whether what is too long for a line goes on in the next."""
+ENTER = "\x1b[?1049h\x1b[?25l"
+"""The other screen, no cursor."""
+LEAVE = f"\x1b[0m{WRAP}\x1b[?25h\x1b[?1049l"
 CLEAR = "\x1b[0m\x1b[2J\x1b[H"
 PATIENCE_S = 0.5
 """How long at the end it may take before it takes anything."""
 LOOK_S = 0.5
 """How often the size of the terminal is looked at."""
+SMALL = (64, 32)
+"""Of a panel, in dots: what to try where a larger one has no room."""
 
 _HELD = 10_000
 _LOCAL_MODES = 3
@@ -60,55 +64,60 @@ def held_log() -> Iterator[None]:
             now.close()
 
 
-class TerminalSink:
-    """The terminal that ``descriptor`` leads to: standard output.
+class TerminalSink(NewestSink):
+    """The terminal that ``descriptor`` leads to: standard output. While it runs, Ctrl-Z is its.
 
-    :raises ConfigError: it is none.
+    :raises ConfigError: it is none, or another user's.
     """
 
     def __init__(self, descriptor: int = 1) -> None:
+        super().__init__()
         if not os.isatty(descriptor):
             raise ConfigError("standard output is not a terminal: run it in one, or do without")
         # Opened anew: not to wait for it must be our affair alone, not that of the shell too.
-        self._terminal = os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        self._newest: Image.Image | None = None
-        self._news = asyncio.Event()
-
-    @property
-    def watched(self) -> bool:
-        return True
-
-    def show(self, frame: Image.Image) -> None:
-        self._newest = frame
-        self._news.set()
-
-    def tell(self, status: Status) -> None:
-        pass
+        try:
+            name = os.ttyname(descriptor)
+            self._terminal = os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError as error:  # it belongs to who logged in, and that was somebody else
+            raise ConfigError(
+                f"this terminal cannot be opened: {error.strerror}. Have one of your own: "
+                "script -q /dev/null, and run it in there"
+            ) from None
+        self._modes = termios.tcgetattr(self._terminal)
+        self._is_entered = False
+        """Whether the terminal is ours: not while, and until just after, the process is stopped."""
 
     async def run(self, remote: Remote, started: Callable[[], None]) -> None:
         started()
-        modes = termios.tcgetattr(self._terminal)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._stop)
         try:
-            self._echo_nothing(modes)
-            await self._write(ENTER)
             await self._follow()
         except OSError as error:
             log.error("the terminal is gone: %s", error.strerror)
         finally:
-            self._restore(modes)
+            loop.remove_signal_handler(signal.SIGTSTP)
+            self._restore()
             os.close(self._terminal)
 
-    def _echo_nothing(self, modes: list[int | list[bytes | int]]) -> None:
+    def _stop(self) -> None:
+        """What Ctrl-Z asks for, with the terminal left as it was. Returns when it goes on."""
+        self._is_entered = False
+        self._restore()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._news.set()
+
+    def _echo_nothing(self) -> None:
         """What is typed meanwhile would be in the picture."""
         silent = [
             mode & ~termios.ECHO if place == _LOCAL_MODES and isinstance(mode, int) else mode
-            for place, mode in enumerate(modes)
+            for place, mode in enumerate(self._modes)
         ]
         termios.tcsetattr(self._terminal, termios.TCSANOW, silent)
 
-    def _restore(self, modes: list[int | list[bytes | int]]) -> None:
+    def _restore(self) -> None:
         with suppress(OSError, termios.error):  # of a terminal that is gone
-            termios.tcsetattr(self._terminal, termios.TCSANOW, modes)
+            termios.tcsetattr(self._terminal, termios.TCSANOW, self._modes)
             termios.tcflow(self._terminal, termios.TCOON)  # Ctrl-S may have stopped it
             select.select([], [self._terminal], [], PATIENCE_S)
             os.write(self._terminal, LEAVE.encode())
@@ -117,6 +126,10 @@ class TerminalSink:
         room, cells = os.terminal_size((0, 0)), None
         while True:
             self._news.clear()
+            if not self._is_entered:
+                self._is_entered, cells = True, None
+                self._echo_nothing()
+                await self._write(ENTER)
             size = os.get_terminal_size(self._terminal)
             if size != room:
                 room, cells = size, None
@@ -130,7 +143,7 @@ class TerminalSink:
 
     async def _write(self, text: str) -> None:
         left = text.encode()
-        while left:
+        while left and self._is_entered:
             try:
                 left = left[os.write(self._terminal, left) :]
             except BlockingIOError:
@@ -162,7 +175,7 @@ def changes(old: Cells | None, new: Cells, room: os.terminal_size) -> str:
     afresh = old is None or (len(old[0]), len(old)) != (width, height)
     if width > room.columns or height > room.lines:
         return _too_small(width, height, room) if afresh else ""
-    written = [CLEAR] if afresh else []
+    written = [CLEAR + NO_WRAP] if afresh else []
     colours, pen = b"", (-1, -1)
     for y, row in enumerate(new):
         for x, cell in enumerate(row):
@@ -179,7 +192,11 @@ def changes(old: Cells | None, new: Cells, room: os.terminal_size) -> str:
 
 
 def _too_small(width: int, height: int, room: os.terminal_size) -> str:
+    columns, lines = SMALL[0], SMALL[1] // 2
+    has_room = columns <= room.columns and lines <= room.lines
+    or_else = f", or start it with --size {columns}x{SMALL[1]}" if has_room else ""
     return (
-        f"{CLEAR}The panel needs {width} columns and {height} lines, and there are {room.columns} "
-        f"and {room.lines}.\r\nMake the window larger, or its letters smaller."
+        f"{CLEAR}{WRAP}The panel needs {width} columns and {height} lines, and there are "
+        f"{room.columns} and {room.lines}.\r\nMake the window larger, or its letters smaller"
+        f"{or_else}."
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from framework.canvas import Canvas, allot
+from framework.canvas import Canvas, Valign, allot
 from framework.colours import COLOURS, rgb
 
 WHITE = (255, 255, 255)
@@ -208,6 +209,27 @@ def test_wrapping_keeps_words_whole_and_line_ends() -> None:
     assert wrapped.getbbox() is not None
 
 
+@pytest.mark.parametrize("text", ["open", "jute", "Ïï"])
+def test_a_letter_that_begins_left_of_a_stem_is_whole(text: str) -> None:
+    at_edge, in_middle = Canvas.blank(128, 64), Canvas.blank(128, 64)
+    at_edge.inset().text(text, WHITE, role="hero")
+    in_middle.inset().text(text, WHITE, role="hero", align="center")
+    lit = [each.image_of_page.convert("L").histogram()[255] for each in (at_edge, in_middle)]
+    assert lit[0] == lit[1] > 0
+
+
+@pytest.mark.parametrize("valign", ["top", "middle", "bottom"])
+@pytest.mark.parametrize("size", [5, 9, 12, 17, 25])
+def test_what_is_wrapped_keeps_off_the_last_row_with_its_descenders(
+    size: int, valign: Valign
+) -> None:
+    canvas = Canvas.blank(64, 30)
+    canvas.region(1, 29 - size, 62, size).text("Hgpq", WHITE, overflow="wrap", valign=valign)
+    _, top, _, bottom = ink(canvas)
+    assert bottom <= 29
+    assert top >= 28 - size
+
+
 def test_wrapping_that_has_no_room_ends_with_an_ellipsis() -> None:
     canvas = drawn(40, 16, "one two three four five six", role="body", overflow="wrap")
     other = drawn(40, 16, "one two\nthree four…", role="body", overflow="wrap")
@@ -293,6 +315,52 @@ def test_spark_spans_its_region_and_leaves_gaps_dark() -> None:
     assert image.getpixel((0, 9)) == WHITE
     assert image.getpixel((20, 0)) == WHITE
     assert image.crop((7, 0, 14, 10)).getbbox() is None
+
+
+@settings(deadline=None)
+@given(
+    values=st.lists(st.integers(0, 9), min_size=2, max_size=300),
+    width=st.integers(1, 30),
+    fill=st.booleans(),
+)
+def test_a_spark_of_many_values_is_a_line_through_all_of_them(
+    values: list[int], width: int, fill: bool
+) -> None:
+    canvas = Canvas.blank(width, 10)
+    canvas.spark([*values, 0, 9], WHITE, fill=fill)
+    points = [
+        (round(place * (width - 1) / (len(values) + 1)), 9 - value)
+        for place, value in enumerate([*values, 0, 9])
+    ]
+    picture = Image.new("L", (width, 10))
+    draw = ImageDraw.Draw(picture)
+    if fill:
+        draw.polygon([*points, (points[-1][0], 9), (points[0][0], 9)], fill=80)
+    draw.line(points, fill=255)
+    assert canvas.image_of_page.tobytes() == picture.convert("RGB").tobytes()
+
+
+def test_a_spark_of_very_many_values_is_drawn_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "line", lambda _, run, fill: lengths.append(len(run)))
+    canvas = Canvas.blank(20, 10)
+    canvas.spark(deque(range(100_000)))
+    canvas.spark([1, None] * 50_000)
+    assert lengths == [80, 80]
+
+
+def test_a_gap_as_wide_as_a_dot_is_seen_among_many_values() -> None:
+    canvas = Canvas.blank(21, 10)
+    canvas.spark([1.0] * 1000 + [None] * 110 + [1.0] * 1000, WHITE)
+    dots = [canvas.image_of_page.crop((x, 0, x + 1, 10)).getbbox() is not None for x in range(21)]
+    assert dots == [True] * 10 + [False] + [True] * 10
+
+
+def test_the_highest_of_many_values_stands_out_wherever_it_is() -> None:
+    for place in range(0, 1000, 37):
+        canvas = Canvas.blank(30, 8)
+        canvas.columns([float(each == place) for each in range(1000)], WHITE)
+        assert ink(canvas)[3] - ink(canvas)[1] == 8
 
 
 def test_columns_are_as_high_as_their_values() -> None:

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from framework.errors import ConfigError
-from framework.panel.driver.leds import Leds, open_leds
+from framework.errors import ConfigError, PanelUnavailable
+from framework.panel.driver.leds import Leds, driver_of
 from framework.project import PanelEntry
 from tests.panel.emulator import adafruit_blinka_raspberry_pi5_piomatter as piomatter
 from tests.panel.emulator import rgbmatrix
 
 pytestmark = pytest.mark.usefixtures("emulator")
+
+
+def open_leds(panel: PanelEntry) -> Leds:
+    return driver_of(panel)(panel)
 
 
 def noise(size: tuple[int, int], seed: int = 1) -> Image.Image:
@@ -71,7 +75,7 @@ def test_options_go_to_the_bindings_by_their_names() -> None:
         rows=32,
         cols=64,
         parallel=2,
-        hardware_mapping="adafruit-hat",
+        hardware_mapping="Regular",
         gpio_slowdown=3,
         led_rgb_sequence="BGR",
         pwm_bits=7,
@@ -81,13 +85,24 @@ def test_options_go_to_the_bindings_by_their_names() -> None:
     assert open_leds(panel).size == (128, 64)
     given = matrix().options
     names = ("hardware_mapping", "gpio_slowdown", "led_rgb_sequence", "pwm_bits", "rp1_pio")
-    assert [getattr(given, name) for name in names] == ["adafruit-hat", 3, "BGR", 7, 1]
+    assert [getattr(given, name) for name in names] == ["Regular", 3, "BGR", 7, 1]
     assert (given.limit_refresh_rate_hz, given.drop_privileges) == (120, 0)
 
 
-def test_the_size_is_what_the_mappers_make_of_it() -> None:
-    panel = PanelEntry(driver="rgbmatrix", pixel_mapper_config="Rotate:90")
-    assert open_leds(panel).size == (64, 128)
+@pytest.mark.parametrize(
+    ("mappers", "size"),
+    [
+        ("Rotate:90", (64, 256)),
+        ("Rotate:180", (256, 64)),
+        ("U-mapper", (128, 128)),
+        ("V-mapper:Z", (64, 256)),
+        ("u-mapper;Mirror:H", (128, 128)),
+        ("V-mapper;Rotate:270", (256, 64)),
+    ],
+)
+def test_the_size_is_what_the_mappers_make_of_it(mappers: str, size: tuple[int, int]) -> None:
+    panel = PanelEntry(driver="rgbmatrix", chain_length=4, pixel_mapper_config=mappers)
+    assert open_leds(panel).size == size
 
 
 @pytest.mark.parametrize(("wish", "value"), [("rio", 1), ("pio", 0), (None, 0)])
@@ -119,9 +134,27 @@ def test_an_option_that_these_bindings_do_not_have(monkeypatch: pytest.MonkeyPat
         open_leds(PanelEntry(driver="rgbmatrix", panel_type="FM6126A"))
 
 
-def test_what_the_bindings_refuse() -> None:
-    with pytest.raises(ConfigError, match="cannot be opened \\(RGBMatrix creation failed\\)"):
-        open_leds(PanelEntry(driver="rgbmatrix", rows=128))
+@pytest.mark.parametrize("options", [{"rows": 128}, {"multiplexing": 200}, {"cols": 8}])
+def test_what_the_bindings_refuse(options: dict[str, Any]) -> None:
+    said = "cannot be opened \\(RGBMatrix creation failed\\)"
+    with pytest.raises(PanelUnavailable, match=said) as caught:
+        open_leds(PanelEntry(driver="rgbmatrix", **options))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"limit_refresh_rate_hz": 1 << 31}, "refresh_rate_hz .* do not take it .* too large"),
+        ({"hardware_mapping": "adafruit"}, "hardware_mapping .* rgbmatrix knows regular, "),
+        ({"parallel": 4}, "parallel .* must be at most 3 on regular"),
+        ({"parallel": 2, "hardware_mapping": "adafruit-hat"}, "must be at most 1 on adafruit-hat"),
+    ],
+)
+def test_what_they_would_raise_or_end_the_process_for(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^\[panel\] .*{said}") as caught:
+        open_leds(PanelEntry(driver="rgbmatrix", **options))
+    assert caught.value.__context__ is None
 
 
 # -------------------------------------------------------------------------------- piomatter's own
@@ -149,12 +182,16 @@ def test_every_dot_has_its_place_though_there_are_three_chains() -> None:
         ({"rp1": "pio"}, r"\[panel\] rp1 .* piomatter has none such"),
         ({"hardware_mapping": "compute-module"}, "piomatter knows adafruit-hat"),
         ({"rows": 48}, "piomatter has no panels of 48"),
-        ({"parallel": 3}, "cannot be opened .*exceeds the pinout"),
     ],
 )
 def test_what_piomatter_cannot_do(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         open_leds(PanelEntry(driver="piomatter", **options))
+
+
+def test_what_piomatter_refuses() -> None:
+    with pytest.raises(PanelUnavailable, match=r"cannot be opened .*exceeds the pinout"):
+        open_leds(PanelEntry(driver="piomatter", parallel=3))
 
 
 # -------------------------------------------------------------------------------------- no LEDs
@@ -177,9 +214,10 @@ def test_no_driver() -> None:
 # ------------------------------------------------------------------------------------ the emulator
 
 
-def opened() -> rgbmatrix.RGBMatrix:
+def opened(**others: Any) -> rgbmatrix.RGBMatrix:
     options = rgbmatrix.RGBMatrixOptions()
-    options.drop_privileges = 0
+    for name, value in {"drop_privileges": 0, **others}.items():
+        setattr(options, name, value)
     return rgbmatrix.RGBMatrix(options=options)
 
 
@@ -196,6 +234,16 @@ def test_the_emulator_refuses_what_would_be_wrong_on_the_leds() -> None:
         (AttributeError, lambda: setattr(real.options, "slowdown_gpio", 1)),
         (TypeError, lambda: setattr(real.options, "rows", "32")),
         (OverflowError, lambda: setattr(real.options, "rows", 256)),
+        (OverflowError, lambda: setattr(real.options, "limit_refresh_rate_hz", 1 << 31)),
+        (Exception, lambda: opened(pwm_bits=12)),
+        (Exception, lambda: opened(multiplexing=23)),
+        (Exception, lambda: opened(row_address_type=6)),
+        (AssertionError, lambda: opened(hardware_mapping="adafruit")),
+        (AssertionError, lambda: opened(hardware_mapping="adafruit-hat", parallel=2)),
+        (AssertionError, lambda: opened(pixel_mapper_config="W-mapper")),
+        (AssertionError, lambda: opened(pixel_mapper_config="U-mapper", chain_length=3)),
+        (AssertionError, lambda: opened(pixel_mapper_config="Rotate:45")),
+        (AssertionError, lambda: opened(pixel_mapper_config="Mirror:X")),
         (TypeError, lambda: type(anything)(32, 1, 1)),
         (TypeError, lambda: rgbmatrix.FrameCanvas(None, real)),
         (AssertionError, lambda: rgbmatrix.RGBMatrix(options=rgbmatrix.RGBMatrixOptions())),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
 import pwd
+import re
 import signal
 import socket
 import statistics
@@ -22,14 +24,14 @@ import pytest
 from PIL import Image
 
 from framework.colours import rgb
-from framework.errors import ConfigError
+from framework.errors import ConfigError, PanelUnavailable
 from framework.panel import panelsink
 from framework.panel.driver import light, opening, privileges, receiver, wire
 from framework.panel.driver.light import EXPIRED_S, LATE_S, Light, Picture
 from framework.panel.driver.receiver import Receiver, Renderer
 from framework.panel.driver.wire import Head
 from framework.panel.panelsink import PanelSink
-from framework.project import PanelEntry
+from framework.project import PanelEntry, Project
 from tests.frozen import freeze, thaw
 from tests.panel.emulator import rgbmatrix
 from tests.panel.latency import frame_to_leds
@@ -53,8 +55,9 @@ class Show(NoButtons):
         self.sizes: list[tuple[int, int]] = []
         self.task = asyncio.create_task(self.sink.run(self, lambda: None))
 
-    def resize(self, width: int, height: int) -> None:
-        self.sizes.append((width, height))
+    def fix(self, size: tuple[int, int] | None) -> None:
+        if size is not None:
+            self.sizes.append(size)
 
     def wake(self) -> None:
         """As the panel's loop does: a little later."""
@@ -391,7 +394,7 @@ async def answering(path: Path, answer: bytes) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (None, "nothing listens at {path} (No such file or directory): start matrix panel"),
+        (None, "nothing listens at {path}: start matrix panel"),
         (b"", "what listens at {path} does not answer: is matrix panel stopped?"),
         (b"HTTP/1.1 400", "is not understood: it does not speak the language of panels"),
         (b"LED\x02" + bytes(5), "this end 1: install the same matrix-framework for both"),
@@ -423,31 +426,90 @@ async def test_what_is_wrong_is_said_once_and_tried_again(
 # -------------------------------------------------------------------------------------- the socket
 
 
-async def test_a_second_panel_is_refused(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            FileNotFoundError(errno.ENOENT, "Absent"),
+            "nothing listens at {path}: start matrix panel",
+        ),
+        (ConnectionRefusedError(), "nothing listens at {path}: start matrix panel"),
+        (ConnectionResetError("Connection lost"), "matrix panel at {path} has ended, or"),
+        (asyncio.IncompleteReadError(b"", 1), "matrix panel at {path} has ended, or"),
+        (PermissionError(errno.EACCES, "Denied"), "run matrix show as the owner of {path.parent}"),
+        (OSError("AF_UNIX path too long"), "{path} cannot be reached: OSError. See to it"),
+        (NotADirectoryError(errno.ENOTDIR, "No folder"), "reached: No folder. Make the folder"),
+    ],
+)
+def test_each_trouble_with_the_panel_has_its_own_remedy(path: Path, error: Any, said: str) -> None:
+    assert said.format(path=path) in panelsink._in_words(path, error)
+
+
+async def test_a_second_panel_is_refused_and_the_first_one_not_disturbed(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     async with lit(path):
-        with pytest.raises(ConfigError, match="another matrix panel listens there"):
+        with pytest.raises(PanelUnavailable, match="another matrix panel is there"):
             opening.listen(path)
         renderer = Show(path, picture(1))
         await until(seen(picture(1)))
+        assert "a renderer has come; 1 connected" in caplog.text
+        assert "gone" not in caplog.text
         await renderer.kill()
+
+
+def test_a_socket_that_is_bound_has_its_place(path: Path) -> None:
+    with opening.bind(path), pytest.raises(PanelUnavailable, match="another matrix panel is"):
+        opening.listen(path)
+    opening.listen(path).close()  # left behind, by who is gone
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link"])
+def test_what_is_no_socket_stays_where_it_is(path: Path, kind: str) -> None:
+    target = path.with_name("target")
+    if kind == "file":
+        path.write_text("precious")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(target)
+    if kind == "link":
+        opening.listen(target).close()
+    before = path.lstat()
+    with pytest.raises(ConfigError, match=r"no socket\. Move it away, or name another path"):
+        opening.listen(path)
+    assert path.lstat() == before
+    assert target.exists() == (kind == "link")
+
+
+def test_whoever_may_enter_its_folder_may_draw(path: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        with opening.listen(path):
+            assert path.stat().st_mode & 0o777 == 0o666
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(umask)
+
+
+def test_a_name_that_no_socket_may_have(tmp_path: Path) -> None:
+    (tmp_path / "matrix.toml").write_text(f'[panel]\nsocket = "{"x" * 120}"')
+    with pytest.raises(ConfigError, match=r"Name a shorter one in \[panel\] socket"):
+        wire.socket_path(Project.find({}, tmp_path))
 
 
 def test_where_it_may_not_listen(tmp_path: Path) -> None:
     tmp_path.chmod(0o701)
-    long = tmp_path / ("x" * 60) / ("x" * 60)
-    long.mkdir(parents=True, mode=0o700)
-    (tmp_path / "shut").mkdir(mode=0o700)
-    (tmp_path / "shut" / "panel.sock").mkdir()
-    for path, said in (
-        (tmp_path / "panel.sock", f"is open to all users. Close it: chmod o= {tmp_path}"),
-        (tmp_path / "absent" / "panel.sock", f"Make it: mkdir -m 700 {tmp_path}/absent"),
-        (long / "panel.sock", "that is too long"),
-        (tmp_path / "shut" / "panel.sock", "cannot take frames at"),
+    state = tmp_path / ".matrix"
+    state.mkdir(mode=0o701)
+    for folder, said in (
+        (tmp_path, "is open to all users. Name one that only you may enter in [panel] socket"),
+        (state, f"is open to all users. Close it: chmod o= {state}"),
+        (tmp_path / "absent", f"is not there. Make it: mkdir -m 700 {tmp_path}/absent"),
     ):
-        with pytest.raises(ConfigError) as caught:
-            opening.listen(path)
-        assert said in str(caught.value)
-    assert sorted(one.name for one in (tmp_path / "shut").iterdir()) == ["panel.sock"]
+        with pytest.raises(ConfigError, match=re.escape(f"{folder} {said}")):
+            opening.listen(folder / "panel.sock")
 
 
 # ------------------------------------------------------------------------------------- the process
@@ -483,8 +545,12 @@ class Process:
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(number)
+        return self.outcome()
+
+    def outcome(self) -> tuple[int, str]:
+        """The exit status, and all that it said, of one that ends."""
         output, _ = self.process.communicate(timeout=20)
-        return self.process.returncode, output
+        return self.process.returncode, self.first + output
 
 
 @pytest.fixture
@@ -579,6 +645,12 @@ async def test_a_killed_process_is_followed_by_another(folder: Path) -> None:
     await renderer.kill()
 
 
+def test_a_second_process_may_be_started_again(process: Process) -> None:
+    status, said = Process(process.folder).outcome()
+    assert status == 75
+    assert "End that one first: with Ctrl-C, or sudo systemctl stop matrix-panel" in said
+
+
 async def test_matrix_show_is_seen_and_may_be_killed(process: Process) -> None:
     matrix = Path(sys.executable).with_name("matrix")
     for page in ("clock", "moon"):
@@ -600,6 +672,19 @@ async def test_a_frame_is_on_its_way_for_milliseconds() -> None:
     assert 0 < min(taken) <= statistics.median(taken) < 0.1
 
 
+def test_without_a_file_the_driver_is_what_is_missed_first(tmp_path: Path) -> None:
+    status, said = Process(tmp_path).outcome()
+    assert status == 78
+    assert 'add [panel] driver = "rgbmatrix"' in said
+
+
+def test_leds_that_cannot_be_opened_may_be_later(folder: Path) -> None:
+    (folder / "matrix.toml").write_text('[panel]\ndriver = "rgbmatrix"\nrows = 128')
+    status, said = Process(folder).outcome()
+    assert status == 75
+    assert "the LEDs cannot be opened" in said
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
@@ -608,14 +693,16 @@ async def test_a_frame_is_on_its_way_for_milliseconds() -> None:
         ('[panel]\ndriver = "rgbmatrix"\nuser = "root"', "that is root again"),
         ('[panel]\ndriver = "rgbmatrix"\nchain_length = 9', "the panel is 576x64, and pages draw"),
         ('[panel]\ndriver = "rgbmatrix"\nsocket = "nowhere/x"', "is not there. Make it: mkdir"),
+        ('[panel]\ndriver = "rgbmatrix"\nmultiplexing = 300', "multiplexing must be at most 255"),
+        ("[panel]\nrow_address_type = 300", "row_address_type must be at most 255"),
+        ('[panel]\ndriver = "rgbmatrix"\nlimit_refresh_rate_hz = 4000000000', "do not take it"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(folder: Path, table: str, said: str) -> None:
     if "user" in table and os.geteuid() != 0:
         pytest.skip("only root becomes another user")
     (folder / "matrix.toml").write_text(table)
-    process = Process(folder)
-    output, _ = process.process.communicate(timeout=20)
-    assert process.process.returncode == 78
-    assert said in process.first + output
-    assert "Traceback" not in process.first + output
+    status, output = Process(folder).outcome()
+    assert status == 78
+    assert said in output
+    assert "Traceback" not in output

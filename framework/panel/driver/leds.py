@@ -6,6 +6,7 @@ old, is left to ``light``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Protocol
@@ -32,19 +33,21 @@ class Leds(Protocol):
         ...
 
 
-def open_leds(panel: PanelEntry) -> Leds:
-    """
-    :raises ConfigError: they cannot be lit so.
+def driver_of(panel: PanelEntry) -> Callable[[PanelEntry], Leds]:
+    """What opens the LEDs. It raises ``ConfigError`` if they cannot be lit so, and
+    ``PanelUnavailable`` if they cannot be opened.
+
+    :raises ConfigError: ``[panel]`` names none.
     """
     # Here: each needs a library that is only on the machine that the LEDs hang on.
     if panel.driver == "rgbmatrix":
         from framework.panel.driver.rgbmatrix import RgbMatrix
 
-        return RgbMatrix(panel)
+        return RgbMatrix
     if panel.driver == "piomatter":
         from framework.panel.driver.piomatter import PioMatter
 
-        return PioMatter(panel)
+        return PioMatter
     raise ConfigError(
         'matrix.toml does not say what drives the LEDs: add [panel] driver = "rgbmatrix", or '
         '"piomatter" on a Pi 5'

@@ -9,25 +9,27 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import stat
 from pathlib import Path
 
 from framework import durable
-from framework.errors import ConfigError
+from framework.errors import ConfigError, PanelUnavailable
 from framework.panel.driver import light, privileges
-from framework.panel.driver.leds import open_leds
+from framework.panel.driver.leds import driver_of
 from framework.panel.driver.light import Light
 from framework.panel.driver.receiver import Receiver
-from framework.project import LONGEST_SIDE, PanelEntry
+from framework.project import LONGEST_SIDE, STATE, PanelEntry
 
-LONGEST_PATH = 103
-"""What every system takes as the name of a socket."""
+_TAKEN = (errno.EADDRINUSE, errno.EPROTOTYPE)
 
 
 def open_panel(panel: PanelEntry, path: Path) -> Light:
     """Listen, open the LEDs, show that there is nothing to show, drop root.
 
     :raises ConfigError: one of these cannot be.
+    :raises PanelUnavailable: one of these cannot be now.
     """
+    open_leds = driver_of(panel)
     user = privileges.account(panel.user) if os.geteuid() == 0 else None
     listening = listen(path)
     leds = open_leds(panel)
@@ -46,48 +48,69 @@ def open_panel(panel: PanelEntry, path: Path) -> Light:
 
 
 def listen(path: Path) -> socket.socket:
-    """A listening socket at ``path``; one that a killed process left behind is replaced.
+    """A listening socket at ``path``, as ``bind`` makes it."""
+    listening = bind(path)
+    listening.listen()
+    return listening
+
+
+def bind(path: Path) -> socket.socket:
+    """A socket at ``path``, which no other process gets meanwhile; one that a killed process left
+    behind is replaced.
 
     Who may reach it is decided by its folder, because the permissions of a socket count on some
     systems only.
 
-    :raises ConfigError: others may reach it, or somebody listens there already.
+    :raises ConfigError: others may reach it, or it cannot be there.
+    :raises PanelUnavailable: another process has it.
     """
+    refused: type[ConfigError | PanelUnavailable] = ConfigError
+    folder = path.parent
     try:
-        mode = path.parent.stat().st_mode
-        if len(os.fsencode(path)) > LONGEST_PATH:
-            problem = "that is too long. Name a shorter one in [panel] socket of matrix.toml"
-        elif mode & 0o007:
-            problem = f"{path.parent} is open to all users. Close it: chmod o= {path.parent}"
+        if folder.stat().st_mode & 0o007:
+            problem = f"{folder} is open to all users. " + (
+                f"Close it: chmod o= {folder}"
+                if folder.name == STATE
+                else "Name one that only you may enter in [panel] socket of matrix.toml"
+            )
         else:
             with durable.locked(path):
                 return _bound(path)
     except FileNotFoundError:
-        problem = f"{path.parent} is not there. Make it: mkdir -m 700 {path.parent}"
+        problem = f"{folder} is not there. Make it: mkdir -m 700 {folder}"
+    except FileExistsError:
+        problem = "what is there is no socket. Move it away, or name another path"
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            problem = "another matrix panel listens there. End that one first"
+        if not durable.is_lasting(error):
+            refused = PanelUnavailable
+        if error.errno in _TAKEN:
+            problem = (
+                "another matrix panel is there. End that one first: with Ctrl-C, or "
+                "sudo systemctl stop matrix-panel"
+            )
         else:
             problem = durable.in_words(error)
-    raise ConfigError(f"the panel cannot take frames at {path}: {problem}")
+    raise refused(f"the panel cannot take frames at {path}: {problem}")
 
 
 def _bound(path: Path) -> socket.socket:
-    with socket.socket(socket.AF_UNIX) as probe:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
+            if not stat.S_ISSOCK(path.lstat().st_mode):
+                raise FileExistsError
+            # Of another type than any panel's: it is told that somebody is there, and not them.
             probe.connect(os.fspath(path))
         except FileNotFoundError:
             pass
         except ConnectionRefusedError:  # of a process that is gone
             path.unlink()
-        else:
-            raise OSError(errno.EADDRINUSE, "somebody listens there")
-    listening = socket.socket(socket.AF_UNIX)
+    bound = socket.socket(socket.AF_UNIX)
+    umask = os.umask(0o111)  # a chmod afterwards could hit what somebody has put in its place
     try:
-        listening.bind(os.fspath(path))
-        path.chmod(0o666)
-        listening.listen()
+        bound.bind(os.fspath(path))
     except OSError:
-        listening.close()
+        bound.close()
         raise
-    return listening
+    finally:
+        os.umask(umask)
+    return bound

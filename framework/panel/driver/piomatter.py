@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, PanelUnavailable
 from framework.panel.brightness import FULL
 from framework.panel.driver import rgbmatrix
 from framework.panel.driver.leds import library
@@ -32,6 +32,7 @@ class PioMatter:
     """One for the life of the process.
 
     :raises ConfigError: it is not installed, or cannot do what ``panel`` says.
+    :raises PanelUnavailable: the LEDs cannot be opened.
     """
 
     def __init__(self, panel: PanelEntry) -> None:
@@ -62,7 +63,7 @@ class PioMatter:
             reason = str(error)
         else:
             return
-        raise ConfigError(
+        raise PanelUnavailable(
             f"the LEDs cannot be opened ({reason}). It needs a Raspberry Pi 5, a user who may use "
             "/dev/pio0 (root, or the group gpio), and options in [panel] that fit"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, PanelUnavailable
 from framework.panel.driver.leds import library
 from framework.project import PanelEntry
 
@@ -32,16 +32,29 @@ OPTIONS = (
     "disable_hardware_pulsing",
 )
 """Of ``[panel]``, and by the same names of the bindings."""
+MAPPINGS = {
+    "regular": 3,
+    "regular-pi1": 1,
+    "adafruit-hat": 1,
+    "adafruit-hat-pwm": 1,
+    "classic": 3,
+    "classic-pi1": 1,
+    "compute-module": 6,
+}
+"""How many chains hang on each."""
+DEFAULT_MAPPING = "regular"
 REMEDY = "deploy/pi/install.sh builds it, or https://github.com/hzeller/rpi-rgb-led-matrix says how"
 
 
 class RgbMatrix:
     """One for the life of the process: the bindings clear the LEDs when it is collected.
 
-    :raises ConfigError: the bindings are absent, or refuse what ``panel`` says.
+    :raises ConfigError: the bindings are absent, or have none of what ``panel`` says.
+    :raises PanelUnavailable: the LEDs cannot be opened.
     """
 
     def __init__(self, panel: PanelEntry) -> None:
+        _check(panel)
         rgbmatrix = library("rgbmatrix", REMEDY)
         options = rgbmatrix.RGBMatrixOptions()
         for name in OPTIONS:
@@ -65,9 +78,23 @@ class RgbMatrix:
         self._canvas = self._matrix.SwapOnVSync(self._canvas)
 
 
+def _check(panel: PanelEntry) -> None:
+    """What the bindings do not refuse, but end the process for."""
+    mapping = (panel.hardware_mapping or DEFAULT_MAPPING).lower()
+    if mapping not in MAPPINGS:
+        raise ConfigError(
+            f"[panel] hardware_mapping of matrix.toml: rgbmatrix knows {', '.join(MAPPINGS)}"
+        )
+    if panel.parallel > MAPPINGS[mapping]:
+        raise ConfigError(
+            f"[panel] parallel of matrix.toml must be at most {MAPPINGS[mapping]} on {mapping}. "
+            "Set it, or hardware_mapping, to what is wired"
+        )
+
+
 def _set(options: Any, name: str, value: object) -> None:
     """
-    :raises ConfigError: this version of the bindings has no such option.
+    :raises ConfigError: this version of the bindings has no such option, or no such value of it.
     """
     if value is None:
         return
@@ -76,7 +103,16 @@ def _set(options: Any, name: str, value: object) -> None:
             f"the rgbmatrix bindings that are installed have no option {name}: take it out of "
             f"[panel] of matrix.toml, or install newer ones: {REMEDY}"
         )
-    setattr(options, name, value)
+    try:
+        setattr(options, name, value)
+    except (TypeError, ValueError, OverflowError) as error:
+        reason = str(error)
+    else:
+        return
+    raise ConfigError(
+        f"[panel] {name} of matrix.toml: the rgbmatrix bindings do not take it ({reason}). Set "
+        "another, or take it out"
+    )
 
 
 def _rp1(options: Any, wish: str | None) -> tuple[str, int | None]:
@@ -90,7 +126,7 @@ def _opened(rgbmatrix: Any, options: Any) -> Any:
         return rgbmatrix.RGBMatrix(options=options)
     except Exception as error:  # the bindings raise nothing more particular
         reason = str(error)
-    raise ConfigError(
+    raise PanelUnavailable(
         f"the LEDs cannot be opened ({reason}): what the library says about it stands above. It "
         "needs a Raspberry Pi, root (sudo matrix panel), and options in [panel] that fit"
     )

@@ -18,6 +18,7 @@ CORNERS = "1234"
 """Clockwise, from the top left."""
 SLOWEST = 5
 """Of ``gpio_slowdown``: more does not help on any Pi."""
+MIRROR = "Mirror:H"
 LAYOUTS = {"1": None, "2": "U-mapper", "3": "V-mapper"}
 """Mappers, by how the panels of a chain hang."""
 
@@ -59,10 +60,25 @@ def sequence(panel: PanelEntry, seen: str) -> dict[str, Any] | None:
 def turn(panel: PanelEntry, seen: str) -> dict[str, Any] | None:
     """The change that brings the numbers to their corners; ``seen``: where they were, clockwise
     from the top left. None: it is not the picture as a whole that is turned."""
-    if len(seen) != len(CORNERS) or seen not in 2 * CORNERS:
+    if not _is_turned(CORNERS, seen):
         return None
     turned = 90 * CORNERS.index(seen[0])
     return {"rotate": (panel.rotate + turned) % 360} if turned else {}
+
+
+def mirror(panel: PanelEntry, seen: str) -> dict[str, Any] | None:
+    """The change for a picture seen as in a mirror, after which it may still be turned; ``seen``:
+    as for ``turn``. None: that is not what it is."""
+    if not _is_turned(CORNERS[::-1], seen):
+        return None
+    mappers = panel.pixel_mapper_config.split(";") if panel.pixel_mapper_config else []
+    others = [one for one in mappers if one != MIRROR]
+    changed = [*mappers, MIRROR] if others == mappers else others
+    return {"pixel_mapper_config": ";".join(changed) or None}
+
+
+def _is_turned(corners: str, seen: str) -> bool:
+    return len(seen) == len(corners) and seen in 2 * corners
 
 
 def layout(panel: PanelEntry, choice: str) -> dict[str, Any]:

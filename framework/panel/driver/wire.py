@@ -9,11 +9,13 @@ way, and the next one is then the newest there is.
 
 from __future__ import annotations
 
+import os
 import struct
 from asyncio import StreamReader
 from pathlib import Path
 from typing import NamedTuple
 
+from framework.errors import ConfigError
 from framework.panel.brightness import FULL
 from framework.project import LONGEST_SIDE, Project
 
@@ -22,13 +24,26 @@ TAKEN = b"\x06"
 SIGN_OF_LIFE_S = 1.0
 """How often a renderer that has nothing to show says that it lives."""
 
+LONGEST_PATH = 103
+"""What every system takes as the name of a socket."""
+
 _HEAD = struct.Struct("!3sBBHH")
 _MAGIC = b"LED"
 
 
 def socket_path(project: Project) -> Path:
-    """Where the panel process of this folder listens."""
-    return project.state.parent / (project.panel.socket or project.state / "panel.sock")
+    """Where the panel process of this folder listens.
+
+    :raises ConfigError: the system has no names that long.
+    """
+    path = project.state.parent / (project.panel.socket or project.state / "panel.sock")
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise ConfigError(
+            f"the panel cannot take frames at {path}: that is longer than the {LONGEST_PATH} bytes "
+            "that the name of a socket may have. Name a shorter one in [panel] socket of "
+            "matrix.toml"
+        )
+    return path
 
 
 class NotUnderstood(Exception):

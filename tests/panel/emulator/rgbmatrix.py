@@ -18,6 +18,16 @@ from PIL import Image
 REFRESH_HZ = 200
 MOST_CANVASES = 2
 
+MAPPINGS = {
+    "regular": 3,
+    "regular-pi1": 1,
+    "adafruit-hat": 1,
+    "adafruit-hat-pwm": 1,
+    "classic": 3,
+    "classic-pi1": 1,
+}
+"""How many chains hang on each, as they are built for all but the Compute Module."""
+
 _BYTES = (
     *("rows", "chain_length", "parallel", "pwm_bits", "pwm_dither_bits", "scan_mode"),
     *("multiplexing", "row_address_type", "gpio_slowdown", "daemon", "drop_privileges"),
@@ -25,7 +35,32 @@ _BYTES = (
 _NUMBERS = ("cols", "pwm_lsb_nanoseconds", "limit_refresh_rate_hz")
 _TEXTS = ("hardware_mapping", "led_rgb_sequence", "pixel_mapper_config", "panel_type")
 _FLAGS = ("disable_hardware_pulsing", "show_refresh_rate", "inverse_colors")
-_DEFAULTS = {"rows": 32, "cols": 32, "chain_length": 1, "parallel": 1, "drop_privileges": 1}
+_DEFAULTS = {
+    "rows": 32,
+    "cols": 32,
+    "chain_length": 1,
+    "parallel": 1,
+    "pwm_bits": 11,
+    "pwm_lsb_nanoseconds": 130,
+    "gpio_slowdown": 1,
+    "hardware_mapping": "regular",
+    "led_rgb_sequence": "RGB",
+    "drop_privileges": 1,
+}
+_RANGES = {
+    "rows": range(8, 65, 2),
+    "cols": range(16, 1 << 31),
+    "chain_length": range(1, 256),
+    "parallel": range(1, 4),
+    "pwm_bits": range(1, 12),
+    "pwm_lsb_nanoseconds": range(50, 3001),
+    "pwm_dither_bits": range(3),
+    "scan_mode": range(2),
+    "multiplexing": range(23),
+    "row_address_type": range(6),
+    "gpio_slowdown": range(61),
+}
+"""What ``RGBMatrix`` takes."""
 
 
 class RGBMatrixOptions:
@@ -38,6 +73,7 @@ class RGBMatrixOptions:
     parallel: int
     drop_privileges: int
     limit_refresh_rate_hz: int
+    hardware_mapping: str
     led_rgb_sequence: str | None
     pixel_mapper_config: str | None
 
@@ -53,6 +89,8 @@ class RGBMatrixOptions:
             raise TypeError(f"{name}: an integer is required")
         if name in _BYTES and not 0 <= value <= 255:
             raise OverflowError(f"{name}: value too large to convert to uint8_t")
+        if name in _NUMBERS and not -(1 << 31) <= value < 1 << 31:
+            raise OverflowError(f"{name}: value too large to convert to int")
         super().__setattr__(name, value)
 
 
@@ -91,12 +129,13 @@ class RGBMatrix:
     opened: RGBMatrix | None = None
 
     def __init__(self, *, options: RGBMatrixOptions) -> None:
-        if not 8 <= options.rows <= 64 or options.rows % 2 or not 1 <= options.parallel <= 6:
+        if any(getattr(options, name) not in known for name, known in _RANGES.items()):
             raise Exception("RGBMatrix creation failed")
+        chains = MAPPINGS.get(options.hardware_mapping.lower(), 0)
+        assert chains, "there is no such hardware mapping: that ends the process"
+        assert options.parallel <= chains, "there are fewer chains on it: that ends the process"
         assert not options.drop_privileges, "would become the user daemon"
-        size = options.cols * options.chain_length, options.rows * options.parallel
-        mapped = options.pixel_mapper_config in ("Rotate:90", "Rotate:270")
-        self.width, self.height = size[::-1] if mapped else size
+        self.width, self.height = _mapped(options)
         self.options = options
         self.swaps = 0
         self._brightness = options._brightness
@@ -135,6 +174,29 @@ class RGBMatrix:
         if self._file is not None:
             os.pwrite(self._file.fileno(), canvas.image.tobytes(), 0)
         return previous
+
+
+def _mapped(options: RGBMatrixOptions) -> tuple[int, int]:
+    """The size that the mappers make of it, one after another."""
+    chain, parallel = options.chain_length, options.parallel
+    width, height = options.cols * chain, options.rows * parallel
+    for mapper in filter(None, (options.pixel_mapper_config or "").split(";")):
+        name, _, parameter = mapper.partition(":")
+        match name.lower():
+            case "rotate":
+                assert int(parameter or 0) % 90 == 0, "that says so and turns nothing"
+                if int(parameter or 0) % 180:
+                    width, height = height, width
+            case "mirror":
+                assert parameter.upper() in ("", "H", "V"), "that says so and mirrors nothing"
+            case "u-mapper":
+                assert chain % 2 == 0, "that says so and folds nothing"
+                width, height = width // 64 * 32, height * 2
+            case "v-mapper":
+                width, height = width * parallel // chain, height * chain // parallel
+            case _:
+                raise AssertionError(f"{mapper}: that says so and maps nothing")
+    return width, height
 
 
 def _watch_files() -> None:

@@ -16,7 +16,7 @@ PROJECT, TILE, CITIES, SECRETS, KUBERNETES = re.findall(r"```toml\n(.*?)```", _T
 SEALED_FIELDS = KUBERNETES.replace("[secrets.vault]", 'layout = "fields"\n\n[secrets.vault]')
 METRICS = set(re.findall(r"`(matrix_\w+)`", _TEXT))
 (TO_SEAL,) = re.findall(r"```json\n(.*?)```", _TEXT, re.DOTALL)
-_, SEAL, DEPLOY, FIELDS = re.findall(r"```sh\n(.*?)```", _TEXT, re.DOTALL)
+_, _, SEAL, DEPLOY, FIELDS = re.findall(r"```sh\n(.*?)```", _TEXT, re.DOTALL)
 
 
 def table(first: str) -> list[list[str]]:

@@ -1,106 +1,51 @@
 """``self.http``: how a service asks the web, politely and within its fetch.
 
 Responsible for time limits, repetition, what is asked only if it has changed, and for telling what
-went wrong without showing what was asked: addresses hold keys. What a reply says about time is read
-by ``httptimes``; what is made of that, by ``schedule``.
+went wrong without showing what was asked: addresses hold keys. What a reply says is read by
+``httpreply``, what it says about time by ``httptimes``; what is made of that, by ``httpcache`` and
+``schedule``.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import os
-from collections import OrderedDict
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import httpx2
 import stamina
-from pydantic import BaseModel, ValidationError
 
 from framework.errors import Unavailable
-from framework.httptimes import holds_for, may_be_kept, retry_after
-
-M = TypeVar("M", bound=BaseModel)
+from framework.httpcache import Memory, Remembered
+from framework.httpreply import Reply
+from framework.httptimes import retry_after
 
 MAX_BYTES = 2 * 1024 * 1024
 """Of one reply, unpacked: a Pi has other uses for its memory."""
 TRIES = 3
 FIRST_WAIT_S = 0.5
 CONNECT_S = 5.0
-READ_S = 10.0
+SHARE = 0.9
+"""Of a whole fetch's time, for one request with all its tries: before the fetch is given up, it is
+to be said who keeps it waiting."""
 MAX_REDIRECTS = 5
-KEPT = 16
-"""Replies that are kept, to be asked for only if they have changed."""
-SHOWN_PROBLEMS = 3
 
-_AGAIN = (408, 500, 502, 503, 504)
+_RETRIED = (408, 500, 502, 503, 504)
 _LOGGERS = ("httpx2", "httpcore2", "stamina")
 """The first two write whole addresses and headers, the last each repetition."""
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"([!-~]([ -~\t]*[!-~])?)?")
 
 
-class _Again(Unavailable):
+class _Retryable(Unavailable):
     """What the next try may not meet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a server answered, with a status of success."""
-
-    host: str
-    content: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    """Names in lower case."""
-    is_new: bool = True
-    """False: the server was not asked, or says that what it said before still holds."""
-
-    @property
-    def text(self) -> str:
-        """:raises Unavailable: it is no UTF-8."""
-        with suppress(UnicodeDecodeError):
-            return self.content.decode("utf-8-sig")
-        raise Unavailable(f"{self.host} answers with something that is not text in UTF-8")
-
-    def json(self) -> Any:
-        """:raises Unavailable: it is no JSON."""
-        with suppress(ValueError, RecursionError):
-            return json.loads(self.content)
-        raise self._no_json()
-
-    def model(self, model: type[M]) -> M:
-        """Validated.
-
-        :raises Unavailable: it is not what ``model`` says, and the fields are named. The last good
-            values stay.
-        """
-        try:
-            return model.model_validate_json(self.content)
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_input=False, include_context=False)
-        if any(each["type"] == "json_invalid" for each in problems):
-            raise self._no_json()
-        named = [
-            f"{'.'.join(map(str, each['loc'])) or 'the whole'}: {each['msg']}"
-            for each in problems[:SHOWN_PROBLEMS]
-        ]
-        if more := len(problems) - len(named):
-            named.append(f"and {more} more")
-        raise Unavailable(f"{self.host} answers in another shape: {'; '.join(named)}")
-
-    def _no_json(self) -> Unavailable:
-        return Unavailable(f"{self.host} answers with something that is not JSON")
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A reply that was good, and how to ask whether it still is."""
-
-    reply: Reply
-    validators: Mapping[str, str]
-    holds_until: datetime
 
 
 class Http:
@@ -112,31 +57,43 @@ class Http:
         user_agent: str,
         timeout: timedelta,
         now: Callable[[], datetime],
+        monotonic_s: Callable[[], float],
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        """``timeout``: of a whole fetch, in which all tries should fit. ``transport``: instead of
-        the network; it is asked again without waiting."""
+        """``timeout``: of a whole fetch. ``transport``: instead of the network; it is asked again
+        without waiting."""
         for name in _LOGGERS:
             logging.getLogger(name).setLevel(logging.ERROR)
-        share_s = timeout.total_seconds() / TRIES
+        self._limit_s = SHARE * timeout.total_seconds()
+        # A slow server may take all the time that there is: to ask it again would only add to what
+        # keeps it busy. One that is not reached at all is tried again.
+        connect_s = min(CONNECT_S, self._limit_s / TRIES)
         self._client = httpx2.AsyncClient(
             headers={"User-Agent": user_agent},
-            timeout=httpx2.Timeout(min(READ_S, share_s), connect=min(CONNECT_S, share_s)),
+            timeout=httpx2.Timeout(None, connect=connect_s),
             transport=transport,
         )
         self._wait_s = FIRST_WAIT_S if transport is None else 0.0
         self._now = now
-        self._kept: OrderedDict[object, _Kept] = OrderedDict()
-        self._held_until: list[datetime] = []
+        self._monotonic_s = monotonic_s
+        self._memory = Memory()
+        self._held_until_s: list[float] = []
 
     def begin(self) -> None:
         """A new fetch begins."""
-        self._held_until.clear()
+        self._memory.begin()
+        self._held_until_s.clear()
+
+    def keep(self) -> None:
+        """The fetch was good, and what it was answered is worth to be remembered."""
+        self._memory.keep()
 
     @property
     def holds_until(self) -> datetime | None:
         """Until when all that this fetch was answered holds, so that to ask again is no use."""
-        return min(self._held_until, default=None)
+        if not self._held_until_s:
+            return None
+        return self._now() + timedelta(seconds=min(self._held_until_s) - self._monotonic_s())
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -152,49 +109,55 @@ class Http:
         """What is at ``url``. What was there before is not sent again if it still holds: the same
         reply is returned, with ``is_new`` false.
 
-        It tries again where that may help, and follows redirections. ``params``: of the query.
+        It tries again where that may help, and follows redirections. ``params``: of the query,
+        beside those in ``url``.
 
         :raises Unavailable: there is no good reply; ``retry_after``, if the server says so.
         """
-        request = self._request(url, params, headers)
+        request = self._request(url, params or {}, headers or {})
         key = (str(request.url), *sorted((headers or {}).items()))
-        kept = self._kept.pop(key, None)
-        if kept is None or kept.holds_until <= self._now():
-            kept = await self._ask(request, kept, max_bytes)
-        if kept.validators or kept.holds_until > self._now():
-            self._kept[key] = replace(kept, reply=replace(kept.reply, is_new=False))
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        self._held_until.append(kept.holds_until)
-        return kept.reply
+        answered = self._memory.get(key)
+        if answered is None or answered.holds_until_s <= self._monotonic_s():
+            answered = await self._ask(request, answered, max_bytes)
+        self._memory.put(key, answered, now_s=self._monotonic_s())
+        self._held_until_s.append(answered.holds_until_s)
+        return replace(answered.reply, forget=partial(self._memory.forget, key))
 
     def _request(
-        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str] | None
+        self, url: str, params: Mapping[str, Any], headers: Mapping[str, str]
     ) -> httpx2.Request:
-        try:
-            request = self._client.build_request("GET", url, params=params, headers=headers)
-        except (httpx2.InvalidURL, UnicodeError):
-            request = None
-        if request is None or request.url.scheme not in ("http", "https") or not request.url.host:
-            raise Unavailable("that is no address of the web: it must be http(s)://HOST/...")
-        return request
+        _check(headers)
+        with suppress(httpx2.InvalidURL, UnicodeError):
+            address = httpx2.URL(url)
+            if params:
+                address = address.copy_merge_params(params)
+            if _is_of_the_web(address):
+                return self._client.build_request("GET", address, headers=headers)
+        raise Unavailable("that is no address of the web: it must be http(s)://HOST/...")
 
-    async def _ask(self, request: httpx2.Request, kept: _Kept | None, max_bytes: int) -> _Kept:
-        request.headers.update(kept.validators if kept else {})
-        async for attempt in stamina.retry_context(
-            on=_Again,
-            attempts=TRIES,
-            timeout=None,
-            wait_initial=self._wait_s,
-            wait_max=4 * self._wait_s,
-            wait_jitter=self._wait_s,
-        ):
-            with attempt:
-                return await self._once(request, kept, max_bytes)
-        raise AssertionError("the last attempt returns or raises")
+    async def _ask(
+        self, request: httpx2.Request, known: Remembered | None, max_bytes: int
+    ) -> Remembered:
+        request.headers.update(known.validators if known else {})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limit_s):
+                async for attempt in stamina.retry_context(
+                    on=_Retryable,
+                    attempts=TRIES,
+                    timeout=None,
+                    wait_initial=self._wait_s,
+                    wait_max=4 * self._wait_s,
+                    wait_jitter=self._wait_s,
+                ):
+                    with attempt:
+                        return await self._once(request, known, max_bytes)
+        raise _late(request.url.host)
 
-    async def _once(self, request: httpx2.Request, kept: _Kept | None, max_bytes: int) -> _Kept:
+    async def _once(
+        self, request: httpx2.Request, known: Remembered | None, max_bytes: int
+    ) -> Remembered:
         host = request.url.host
+        response = None
         try:
             response = await self._followed(request)
             try:
@@ -204,13 +167,19 @@ class Http:
         except httpx2.DecodingError:
             problem = Unavailable(f"{host} answers with something that cannot be unpacked")
         except httpx2.TimeoutException:
-            problem = _Again(f"{host} does not answer in time")
+            problem = _late(host)
         except (httpx2.RequestError, OSError) as error:
-            problem = _Again(f"{host} cannot be reached{_reason(error)}")
+            if response is not None:
+                what = "breaks off in the middle of its answer"
+            elif isinstance(error, httpx2.RemoteProtocolError):
+                what = "does not answer in HTTP"
+            else:
+                what = "cannot be reached"
+            problem = _Retryable(f"{host} {what}{_reason(error)}")
         else:
             if content is None:
                 raise Unavailable(f"{host} answers with more than {max_bytes} bytes")
-            return self._judged(host, response, content, kept)
+            return self._judged(host, response, content, known)
         raise problem
 
     async def _followed(self, request: httpx2.Request) -> httpx2.Response:
@@ -219,10 +188,12 @@ class Http:
         host = request.url.host
         for _ in range(MAX_REDIRECTS + 1):
             response = await self._client.send(request, stream=True)
-            onward = response.next_request
-            if onward is None:
+            if not response.has_redirect_location:
                 return response
             await response.aclose()
+            onward = response.next_request
+            if onward is None or not _is_of_the_web(onward.url):
+                raise Unavailable(f"{host} sends its callers on to what is no address of the web")
             if onward.url.scheme == "http" and request.url.scheme == "https":
                 raise Unavailable(f"{host} sends its callers on to where they would be overheard")
             is_same = (onward.url.host, onward.url.port) == (request.url.host, request.url.port)
@@ -230,22 +201,23 @@ class Http:
         raise Unavailable(f"{host} sends its callers in circles")
 
     def _judged(
-        self, host: str, response: httpx2.Response, content: bytes, kept: _Kept | None
-    ) -> _Kept:
+        self, host: str, response: httpx2.Response, content: bytes, known: Remembered | None
+    ) -> Remembered:
         status, headers = response.status_code, {**response.headers}
-        holds_until = self._now() + holds_for(headers)
-        if status == 304 and kept is not None:
-            return replace(kept, holds_until=holds_until)
+        received, received_s = self._now(), self._monotonic_s()
+        if status == 304 and known is not None:
+            return known.renewed(headers, received=received, received_s=received_s)
         if response.is_success:
-            return _Kept(Reply(host, content, headers), _validators(headers), holds_until)
-        patience = retry_after(headers)
+            reply = Reply(host, content, headers)
+            return Remembered.of(reply, received=received, received_s=received_s)
+        patience = retry_after(headers, received=received)
         said = f"{host} answers with status {status}"
         if status in (401, 403):
             raise Unavailable(f"{said}: it wants a key, or another one", retry_after=patience)
         if status == 429:
             raise Unavailable(f"{said}: it is asked too often", retry_after=patience)
-        if status in _AGAIN and patience is None:
-            raise _Again(said)
+        if status in _RETRIED and patience is None:
+            raise _Retryable(said)
         raise Unavailable(said, retry_after=patience)
 
 
@@ -259,12 +231,24 @@ async def _content(response: httpx2.Response, max_bytes: int) -> bytes | None:
     return bytes(content)
 
 
-def _validators(headers: Mapping[str, str]) -> dict[str, str]:
-    """What asks whether it has changed. The words are the server's own, sent back as they came."""
-    if not may_be_kept(headers):
-        return {}
-    pairs = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
-    return {asks: headers[has] for has, asks in pairs if has in headers}
+def _is_of_the_web(url: httpx2.URL) -> bool:
+    is_port = url.port is None or 0 < url.port < 65536
+    return url.scheme in ("http", "https") and bool(url.host) and is_port
+
+
+def _check(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise Unavailable("the name of a header cannot be sent: letters, digits and - will do")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise Unavailable(
+                f"the value of the header {name} cannot be sent: it must be printable ASCII, "
+                f"without a space or a line end before or after it"
+            )
+
+
+def _late(host: str) -> Unavailable:
+    return _Retryable(f"{host} does not answer in time")
 
 
 def _reason(error: BaseException) -> str:

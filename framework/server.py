@@ -226,7 +226,13 @@ class ServerBase(ABC, Generic[V, C]):
 
         who = f"matrix-framework/{version('matrix-framework')} ({self.name}"
         who += f"; {self.config.contact})" if self.config.contact else ")"
-        self._http = Http(user_agent=who, timeout=self.timeout, now=self.now, transport=transport)
+        self._http = Http(
+            user_agent=who,
+            timeout=self.timeout,
+            now=self.now,
+            monotonic_s=lambda: self._time.monotonic_s(),  # of the bus that it will be given
+            transport=transport,
+        )
         return self._http
 
     async def step(self, publisher: Publisher[V]) -> timedelta:
@@ -303,6 +309,8 @@ class ServerBase(ABC, Generic[V, C]):
         )
         if error := observed_error or hint_error:
             raise error
+        if self._http is not None:
+            self._http.keep()
         return next_start - self.now()
 
     async def _fetch(self, last: V | None) -> V:

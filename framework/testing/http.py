@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import partial
 
 import httpx2
 
@@ -23,26 +26,29 @@ Answer = object
 """A ``Canned``, or its body alone; an exception of httpx2, to be raised; a function of the request
 that returns one of them."""
 
+_real_now = partial(datetime.now, UTC)
+
 
 class CannedHttp(httpx2.MockTransport):
     """Answers for each address, and keeps what it was asked."""
 
-    def __init__(self, answers: Mapping[str, Answer]) -> None:
-        """``answers``: by address, with its query or, for any query, without."""
+    def __init__(
+        self,
+        answers: Mapping[str, Answer],
+        *,
+        now: Callable[[], datetime] = _real_now,
+    ) -> None:
+        """``answers``: by address, with its query in any order or, for any query, without.
+        ``now``: what answers are dated by, unless they have a ``Date`` of their own."""
         super().__init__(self._answer)
         self.answers = dict(answers)
         """May be changed between two fetches."""
         self.requests: list[httpx2.Request] = []
+        self._now = now
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
-        whole = str(request.url)
-        bare = whole.partition("?")[0]
-        known = next((each for each in (whole, bare) if each in self.answers), None)
-        if known is None:
-            there = ", ".join(self.answers) or "nothing"
-            raise LookupError(f"{bare} is asked, and the test answers for {there}: see http=")
-        answer = self.answers[known]
+        answer = self._found(request.url)
         if callable(answer):
             answer = answer(request)
         if isinstance(answer, Exception):
@@ -51,4 +57,22 @@ class CannedHttp(httpx2.MockTransport):
         body = canned.body
         if not isinstance(body, bytes | str):
             body = json.dumps(body)
-        return httpx2.Response(canned.status, headers=dict(canned.headers), content=body)
+        headers = httpx2.Headers({"Date": format_datetime(self._now(), usegmt=True)})
+        headers.update(canned.headers)
+        return httpx2.Response(canned.status, headers=headers, content=body)
+
+    def _found(self, asked: httpx2.URL) -> Answer:
+        by_place = {_place(httpx2.URL(url)): answer for url, answer in self.answers.items()}
+        page, query = _place(asked)
+        for place in ((page, query), (page, ())):
+            if place in by_place:
+                return by_place[place]
+        names = "&".join(f"{name}=..." for name, _ in query)
+        whole = asked.copy_with(userinfo=b"", query=names.encode() or None)
+        there = "".join(f"\n  {url}" for url in self.answers) or " nothing"
+        raise LookupError(f"{whole} is asked, and the test answers with http= for{there}")
+
+
+def _place(url: httpx2.URL) -> tuple[tuple[httpx2.Origin, bytes], tuple[tuple[str, str], ...]]:
+    """The same for addresses that mean the same."""
+    return (url.origin, url.raw_path.partition(b"?")[0]), tuple(sorted(url.params.multi_items()))

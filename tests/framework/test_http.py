@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,14 +17,16 @@ from pydantic import BaseModel, ValidationError
 
 from framework.config import Config
 from framework.errors import Unavailable
-from framework.http import KEPT, Http
+from framework.http import Http
+from framework.httpcache import MOST_REMEMBERED
+from framework.httpreply import Reply
 from framework.server import ServerBase
 from framework.testing import Canned, Harness
 from framework.update import Values
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 URL = "https://tides.example/v1/tide"
-DATE = "Sun, 01 Mar 2026 12:00:00 GMT"
+EARLIER = "Sun, 01 Mar 2026 11:30:00 GMT"
 
 Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -92,18 +96,116 @@ async def test_what_has_not_changed_is_not_sent_again_and_stays_good(
         assert asked.items() <= dict(h.http.requests[1].headers).items()
 
 
-async def test_a_shape_that_has_changed_is_not_renewed_by_the_next_not_modified() -> None:
-    async with Harness(tide_server(), now=T0, http={URL: {"height": 3}}) as h:
+async def test_what_not_modified_says_takes_the_place_of_what_was_said_before() -> None:
+    async with Harness(tide_server(), now=T0) as h:
+        held = {"ETag": "1", "Cache-Control": "max-age=60", "Age": "59", "X-Kept": "yes"}
+        h.http.answers[URL] = Canned({"height": 3}, headers=held)
         await h.fetch()
-        h.http.answers[URL] = Canned({"heigth": 4}, headers={"ETag": "8"})
+        h.http.answers[URL] = Canned(
+            status=304, headers={"ETag": "2", "Content-Type": "x; charset=utf-16"}
+        )
+        await h.advance(seconds=2)
+        await h.fetch()  # and holds for sixty seconds from now
+        await h.advance(seconds=59)
         await h.fetch()
+        assert len(h.http.requests) == 2
+        h.http.answers[URL] = Canned(status=304, headers={"Cache-Control": "no-cache"})
+        for etag in ("2", "2"):
+            await h.advance(seconds=2)
+            await h.fetch()
+            assert h.http.requests[-1].headers["if-none-match"] == etag
+        assert len(h.http.requests) == 4
+        assert height(h) == 3
+
+
+async def test_what_went_wrong_meanwhile_does_not_make_it_be_sent_again() -> None:
+    async with Harness(tide_server(), now=T0) as h:
+        h.http.answers[URL] = Canned({"height": 3}, headers={"ETag": "1"})
+        await h.fetch()
+        for wrong in (Canned(status=404), httpx2.ReadError("reset"), b" " * 3_000_000):
+            h.http.answers[URL] = wrong
+            await h.fetch()
+            assert h.unavailable
         h.http.answers[URL] = Canned(status=304)
-        await h.advance(minutes=10)
         await h.fetch()
-        assert h.unavailable == "tides.example answers in another shape: height: Field required"
-        update = h.published(Tide)
-        assert update is not None
-        assert (update.values.height_m, update.updated) == (3, T0)
+        assert h.unavailable is None
+        assert h.http.requests[-1].headers["if-none-match"] == "1"
+
+
+@pytest.mark.parametrize("bad", [{"heigth": 4}, b"<html>maintenance</html>", {"height": -99}])
+async def test_what_could_not_be_used_is_asked_for_anew(bad: object) -> None:
+    class Picky(TideServer):
+        async def fetch(self) -> Tide:
+            tide = await super().fetch()
+            if tide.height_m < -10:
+                raise Unavailable("the gauge is broken")
+            return tide
+
+    held = {"Cache-Control": "max-age=86400", "ETag": "8"}
+    async with Harness(Picky(config=Config()), now=T0) as h:
+        h.http.answers[URL] = Canned(bad, headers=held)
+        await h.fetch()
+        assert h.unavailable
+        h.http.answers[URL] = {"height": 4}
+        await h.fetch()
+        assert height(h) == 4
+        assert "if-none-match" not in h.http.requests[-1].headers
+
+
+async def test_what_a_fetch_could_do_without_is_asked_for_anew_if_it_cannot_be_read() -> None:
+    class Lenient(TideServer):
+        async def fetch(self) -> Tide:
+            try:
+                return await super().fetch()
+            except Unavailable:
+                return Tide(height_m=0)
+
+    async with Harness(Lenient(config=Config()), now=T0) as h:
+        h.http.answers[URL] = Canned(b"<html>", headers={"Cache-Control": "max-age=86400"})
+        await h.fetch()
+        h.http.answers[URL] = {"height": 4}
+        await h.fetch()
+        assert height(h) == 4
+
+
+async def test_what_was_good_for_one_reader_and_not_for_another_is_asked_for_anew() -> None:
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(200, text="3 m", headers={"Cache-Control": "max-age=900"})
+
+    async with _web(answer) as http:
+        assert (await http.get(URL)).text == "3 m"
+        http.keep()
+        with pytest.raises(Unavailable):
+            (await http.get(URL)).json()
+        assert len(asked) == 1
+        await http.get(URL)
+        assert len(asked) == 2
+
+
+async def test_what_was_before_the_last_good_reply_is_no_longer_asked_about() -> None:
+    async with Harness(tide_server(), now=T0) as h:
+        for headers in ({"ETag": "1"}, {}, {}):
+            h.http.answers[URL] = Canned({"height": 3}, headers=headers)
+            await h.fetch()
+        asked = [request.headers.get("if-none-match") for request in h.http.requests]
+        assert asked == [None, "1", None]
+
+
+async def test_within_a_fetch_the_same_is_asked_for_once() -> None:
+    class Twice(TideServer):
+        async def fetch(self) -> Tide:
+            assert (await self.http.get(URL)).is_new
+            assert not (await self.http.get(URL)).is_new
+            raise Unavailable("no use")
+
+    async with Harness(Twice(config=Config()), now=T0) as h:
+        h.http.answers[URL] = Canned({"height": 3}, headers={"Cache-Control": "max-age=900"})
+        await h.fetch()
+        await h.fetch()
+        assert (h.unavailable, len(h.http.requests)) == ("no use", 2)
 
 
 async def test_what_still_holds_is_not_asked_for() -> None:
@@ -119,13 +221,39 @@ async def test_what_still_holds_is_not_asked_for() -> None:
         assert len(h.http.requests) == 2
 
 
+async def test_nothing_holds_for_longer_than_a_day_whatever_a_server_says() -> None:
+    held = {"Cache-Control": "max-age=31536000"}
+    async with Harness(tide_server(), now=T0) as h:
+        h.http.answers[URL] = Canned({"height": 3}, headers=held)
+        await h.fetch()
+        h.http.answers[URL] = {"height": 4}
+        await h.advance(days=1)
+        await h.fetch()
+        assert height(h) == 4
+
+
+async def test_a_clock_that_is_mended_keeps_nothing_alive() -> None:
+    async with Harness(tide_server(), now=T0) as h:
+        h.http.answers[URL] = Canned({"height": 3}, headers={"Cache-Control": "max-age=60"})
+        await h.fetch()
+        h.http.answers[URL] = {"height": 4}
+        h.bus.set_clock(timedelta(days=-3650))
+        await h.bus.snapshot("tide")
+        assert h.time.now() < T0 - timedelta(days=3000)
+        await h.advance(minutes=2)
+        await h.fetch()
+        assert len(h.http.requests) == 2
+
+
 @pytest.mark.parametrize(
     ("headers", "minutes"),
     [
         ({}, 10),
         ({"Cache-Control": "max-age=60"}, 10),
         ({"Cache-Control": "max-age=3600"}, 60),
-        ({"Expires": "Sun, 01 Mar 2026 12:25:00 GMT", "Date": DATE}, 25),
+        ({"Expires": "Sun, 01 Mar 2026 12:25:00 GMT"}, 25),
+        ({"Expires": "Sun, 01 Mar 2026 12:25:00 GMT", "Date": EARLIER}, 55),
+        ({"Expires": "Fri, 31 Dec 9999 23:59:59 GMT", "Date": EARLIER}, 24 * 60),
         ({"Cache-Control": "max-age=999999999"}, 24 * 60),
     ],
 )
@@ -156,6 +284,13 @@ async def test_it_is_tried_again_where_that_may_help() -> None:
         assert (height(h), answers) == (3, [])
 
 
+NOWHERE = "sends its callers on to what is no address of the web"
+
+
+def sent_on(to: str) -> Canned:
+    return Canned(status=302, headers={"Location": to})
+
+
 @pytest.mark.parametrize(
     ("answer", "why", "asked"),
     [
@@ -164,7 +299,16 @@ async def test_it_is_tried_again_where_that_may_help() -> None:
         (Canned(status=429), "answers with status 429: it is asked too often", 1),
         (Canned(status=500), "answers with status 500", 3),
         (Canned(status=304), "answers with status 304", 1),
-        (Canned(status=302, headers={"Location": URL}), "sends its callers in circles", 1),
+        (
+            Canned(status=404, headers={"Expires": "Fri, 31 Dec 9999 23:59:59 GMT"}),
+            "answers with status 404",
+            1,
+        ),
+        (Canned(status=302, headers={"Location": URL}), "sends its callers in circles", 6),
+        (sent_on("ftp://else.example/hunter2"), NOWHERE, 1),
+        (sent_on("file:///etc/passwd"), NOWHERE, 1),
+        (sent_on("https://else.example:99999/"), NOWHERE, 1),
+        (sent_on("https://[::1/hunter2"), NOWHERE, 1),
         (httpx2.ConnectTimeout("key=hunter2"), "does not answer in time", 3),
         (httpx2.ConnectError("key=hunter2"), "cannot be reached", 3),
         (b"<html>", "answers with something that is not JSON", 1),
@@ -180,7 +324,7 @@ async def test_what_goes_wrong_is_said_without_the_address(
     async with Harness(tide_server(), now=T0, http={URL: answer}) as h:
         await h.fetch()
         assert h.unavailable == f"tides.example {why}"
-        assert len(h.http.requests) >= asked
+        assert len(h.http.requests) == asked
     assert "hunter2" not in caplog.text
 
 
@@ -205,14 +349,17 @@ async def test_headers_do_not_follow_to_another_host() -> None:
     await http.close()
 
 
-async def test_who_does_not_say_what_the_web_answers_is_told() -> None:
-    async with Harness(tide_server(), now=T0, http={"https://else.example/": {}}) as h:
-        with pytest.raises(LookupError, match=r"tide is asked.*https://else\.example/: see http="):
-            await h.fetch()
-
-
 @pytest.mark.parametrize(
-    "url", ["tides.example/v1", "file:///etc/passwd", "https://", "http://a:port/"]
+    "url",
+    [
+        "tides.example/v1",
+        "file:///etc/passwd",
+        "https://",
+        "http:///x",
+        "http://a:port/",
+        "http://a:99999/",
+        "http://a:-1/",
+    ],
 )
 async def test_an_address_that_is_none(url: str) -> None:
     http = _http()
@@ -221,18 +368,127 @@ async def test_an_address_that_is_none(url: str) -> None:
     await http.close()
 
 
-async def test_only_so_many_replies_are_kept() -> None:
+@pytest.mark.parametrize(
+    "value", ["hunter2\n", "hünter2", "hunter2€", " hunter2", "hun\0ter2", "a\r\nX: hunter2"]
+)
+async def test_a_header_that_cannot_be_sent_is_named(value: str) -> None:
+    http = _http(transport=httpx2.MockTransport(lambda _: pytest.fail("it was sent")))
+    with pytest.raises(Unavailable, match="the value of the header X-Key cannot be sent") as raised:
+        await http.get(URL, headers={"X-Key": value})
+    assert "ter2" not in str(raised.value)
+    with pytest.raises(Unavailable, match="the name of a header cannot be sent"):
+        await http.get(URL, headers={value: "X-Key"})
+    await http.close()
+
+
+async def test_headers_of_any_fit_content_are_sent() -> None:
+    headers = {"X-Empty": "", "X-Odd": "a \t~", "X_1": "!"}
+    async with _web(lambda request: httpx2.Response(200, json=dict(request.headers))) as http:
+        sent = (await http.get(URL, headers=headers)).json()
+    assert {name.lower(): value for name, value in headers.items()}.items() <= sent.items()
+
+
+async def test_params_are_added_to_those_of_the_address() -> None:
+    asked: list[httpx2.QueryParams] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.params)
+        return httpx2.Response(200)
+
+    async with _web(answer) as http:
+        await http.get(f"{URL}?key=K&unit=ft", params={"unit": "m", "n": [1, 2]})
+        await http.get(f"{URL}?key=K", params={})
+    whole = [("key", "K"), ("unit", "m"), ("n", "1"), ("n", "2")]
+    assert [each.multi_items() for each in asked] == [whole, [("key", "K")]]
+
+
+async def test_only_so_many_replies_are_remembered() -> None:
     asked: list[str] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         asked.append(request.headers.get("if-none-match", ""))
-        return httpx2.Response(200, headers={"ETag": "1"})
+        return httpx2.Response(200, headers={} if request.url.path == "/passing" else {"ETag": "1"})
 
-    http = _http(transport=httpx2.MockTransport(answer))
-    for number in (*range(KEPT + 1), KEPT, 0):
-        await http.get(f"https://tides.example/{number}")
-    await http.close()
-    assert asked == [""] * (KEPT + 1) + ["1", ""]
+    async with _web(answer) as http:
+        for page in (*range(MOST_REMEMBERED + 1), "passing", 1, 0):
+            http.begin()
+            await http.get(f"https://tides.example/{page}")
+            http.keep()
+    assert asked == [""] * (MOST_REMEMBERED + 2) + ["1", ""]
+
+
+# --------------------------------------------------------------------------- what a reply contains
+
+
+@pytest.mark.parametrize(
+    ("content", "declared", "text"),
+    [
+        ("Kö".encode(), "text/plain", "Kö"),
+        ("\ufeffKö".encode(), 'text/plain; charset="UTF-8"', "Kö"),
+        ("Kö".encode("latin-1"), "text/plain; charset=ISO-8859-1", "Kö"),
+        ("Kö".encode("utf-16"), "text/plain; charset=utf-16", "Kö"),
+        ("Kö".encode(), "text/plain; charset=nonsense", "Kö"),
+        ("Kö".encode(), "text/plain; charset=zip", "Kö"),
+        (b"a-9", "text/plain; charset=punycode", "a-9"),
+    ],
+)
+def test_text_is_in_the_charset_that_is_declared(content: bytes, declared: str, text: str) -> None:
+    assert Reply("h", content, {"content-type": declared}).text == text
+
+
+def test_json_is_in_the_charset_that_is_declared() -> None:
+    answer = '{"height": 1, "station": "Kö"}'
+    for charset in ("utf-8", "iso-8859-1", "utf-16"):
+        declared = {"content-type": f"application/json; charset={charset}"}
+        reply = Reply("h", answer.encode(charset), declared)
+        assert reply.json()["station"] == reply.model(Answer).station == "Kö"
+    assert Reply("h", answer.encode("utf-8-sig"), {}).model(Answer).station == "Kö"
+
+
+def test_what_is_in_no_charset_is_said_to_be_none() -> None:
+    for content, charset in ((b"\xff", "utf-8"), (b"\xff", "ascii")):
+        reply = Reply("h", content, {"content-type": f"x/y; charset={charset}"})
+        with pytest.raises(Unavailable, match=f"h answers with .* not text in {charset.upper()}"):
+            _ = reply.text
+        for read in (reply.json, lambda reply=reply: reply.model(Answer)):
+            with pytest.raises(Unavailable, match="h answers with something that is not JSON"):
+                read()
+
+
+def test_names_out_of_a_reply_are_shown_on_one_line_that_ends() -> None:
+    class Tides(BaseModel):
+        by_station: dict[str, float]
+
+    odd = json.dumps({"by_station": {"\x1b[31m\nred" + "x" * 1_000_000: "high"}})
+    with pytest.raises(Unavailable) as raised:
+        Reply("h", odd.encode(), {}).model(Tides)
+    said = str(raised.value)
+    assert said.isprintable()
+    assert "by_station. [31m redxxx" in said
+    assert "Input should be a valid number" in said
+    assert len(said) < 300
+
+
+# --------------------------------------------------------------------------------- the canned web
+
+
+async def test_canned_addresses_are_those_that_mean_the_same() -> None:
+    web = {"HTTPS://Tides.example:443/v1/tide?b=2&a=1": {"height": 1}, "https://tides.example": {}}
+    async with Harness(now=T0, http=web) as h:
+        http = _http(transport=h.http)
+        assert (await http.get(f"{URL}?a=1&b=2")).json() == {"height": 1}
+        reply = await http.get("https://tides.example/?any=1")
+        assert (reply.json(), reply.headers["date"]) == ({}, "Sun, 01 Mar 2026 12:00:00 GMT")
+        await http.close()
+
+
+async def test_who_does_not_say_what_the_web_answers_is_told() -> None:
+    async with Harness(tide_server(), now=T0, http={f"{URL}?unit=m": {}, "https://x/": {}}) as h:
+        with pytest.raises(LookupError) as raised:
+            await h.fetch()
+    assert str(raised.value) == (
+        f"{URL}?key=... is asked, and the test answers with http= for\n  {URL}?unit=m\n  https://x/"
+    )
 
 
 # ------------------------------------------------------------------------- against a real server
@@ -243,8 +499,16 @@ def _http(timeout_s: float = 1.5, transport: httpx2.AsyncBaseTransport | None = 
         user_agent="test",
         timeout=timedelta(seconds=timeout_s),
         now=lambda: T0,
+        monotonic_s=time.monotonic,
         transport=transport,
     )
+
+
+@asynccontextmanager
+async def _web(answer: Callable[[httpx2.Request], httpx2.Response]) -> AsyncIterator[Http]:
+    http = _http(transport=httpx2.MockTransport(answer))
+    yield http
+    await http.close()
 
 
 @asynccontextmanager
@@ -262,25 +526,76 @@ async def _serving(speak: Speak) -> AsyncIterator[str]:
         yield f"http://{host}:{port}/"
 
 
-async def test_a_server_that_hangs_or_hangs_up() -> None:
+async def test_a_server_may_take_all_the_time_that_there_is_and_is_not_asked_again() -> None:
+    asked: list[float] = []
+
+    async def hesitate(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(time.monotonic())
+        await asyncio.sleep(1.1)  # more than a third of the time
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")
+
+    http = _http(3)
+    async with _serving(hesitate) as url:
+        assert (await http.get(url)).text == "OK"
+    assert len(asked) == 1
+    await http.close()
+
+
+async def test_a_server_that_hangs_or_drips_or_is_not_there() -> None:
     gone = asyncio.Event()
+    asked: list[float] = []
 
     async def hang(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        asked.append(time.monotonic())
         await gone.wait()
 
-    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
 
     http = _http(0.3)
-    async with _serving(hang) as url:
-        with pytest.raises(Unavailable, match=r"127\.0\.0\.1 does not answer in time"):
-            await http.get(url)
-        gone.set()
-    async with _serving(hang_up) as url:
-        with pytest.raises(Unavailable, match=r"127\.0\.0\.1 cannot be reached"):
-            await http.get(url)
+    for speak in (hang, drip):
+        async with _serving(speak) as url:
+            with pytest.raises(Unavailable, match=r"127\.0\.0\.1 does not answer in time"):
+                await http.get(url)
+            gone.set()
+    assert len(asked) == 1
+    await http.close()
+    http = _http(10)
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1 cannot be reached: Connection refused"):
         await http.get(url)
+    await http.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", "breaks off in the middle"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhunter2",
+            "breaks off in the middle",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "does not answer in HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: hunter2\r\n" * 20_000, "does not answer in HTTP"),
+        (b"\0\1\2 hunter2\r\n\r\n", "does not answer in HTTP"),
+        (b"", "does not answer in HTTP"),
+    ],
+)
+async def test_a_server_that_speaks_no_http(
+    said: bytes, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framework.http.FIRST_WAIT_S", 0.0)
+
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+
+    http = _http(10)
+    async with _serving(speak) as url:
+        with pytest.raises(Unavailable, match=rf"127\.0\.0\.1 {why}") as raised:
+            await http.get(url)
+    assert "hunter2" not in str(raised.value)
     await http.close()
 
 

@@ -111,7 +111,7 @@ class JsonServer(ServerBase[Json, JsonConfig]):
             if isinstance(found, bool):
                 return "yes" if found else "no"
             if isinstance(found, str):
-                return one_line(found[:LONGEST_TEXT], longest=LONGEST_TEXT)
+                return one_line(found, longest=LONGEST_TEXT)
             if isinstance(found, dict | list):
                 raise _not("a number or a text", found, self._value)
         return number(found, self._value)

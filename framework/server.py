@@ -243,7 +243,7 @@ class ServerBase(ABC, Generic[V, C]):
         """
         trace, retry_after = "", None
         try:
-            wait = await self.attempt(publisher)
+            return await self.attempt(publisher)
         except Unavailable as unavailable:
             why, retry_after = str(unavailable), unavailable.retry_after
         except DefinitionError as error:
@@ -251,23 +251,27 @@ class ServerBase(ABC, Generic[V, C]):
         except (Exception, SystemExit) as error:  # of a library: it is not its process
             why = f"{type(self).__name__} raised {type(error).__name__}"
             trace = "\n" + "".join(traceback.format_exception(error))
-        else:
-            self._fetching.recovered()
-            return wait
+        return await self.failed(publisher, why, trace=trace, retry_after=retry_after)
+
+    async def failed(
+        self,
+        publisher: Publisher[V],
+        why: str,
+        *,
+        trace: str = "",
+        retry_after: timedelta | None = None,
+    ) -> timedelta:
+        """Live with an attempt that failed; how long to wait until the next."""
         self.vitals.failures += 1
         why = one_line(redacted(why, self.config), longest=LONGEST_REASON)
         self._fetching.failed(why + redacted(trace, self.config))
         await publisher.fail(why)
-        now = self.now()
-        return (
-            self._schedule.after_failure(
-                now,
-                failures=self._fetching.failures,
-                retry_after=retry_after,
-                chance=random.random(),
-            )
-            - now
+        now, failures = self.now(), self._fetching.failures
+        chance = random.random()
+        again = self._schedule.after_failure(
+            now, failures=failures, retry_after=retry_after, chance=chance
         )
+        return again - now
 
     async def attempt(self, publisher: Publisher[V]) -> timedelta:
         """``step`` that raises what a subclass raised; a timeout is ``Unavailable``.
@@ -311,6 +315,7 @@ class ServerBase(ABC, Generic[V, C]):
             raise error
         if self._http is not None:
             self._http.keep()
+        self._fetching.recovered()
         return next_start - self.now()
 
     async def _fetch(self, last: V | None) -> V:

@@ -7,7 +7,6 @@ No error quotes the text; it says where in it. What the names mean is left to ``
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from io import StringIO
 from typing import Any, Literal
 
 from framework.errors import MatrixError
+from framework.secrets.jsontypes import Problem, finite
 
 Format = Literal["json", "yaml", "toml", "env", "text"]
 
@@ -25,10 +25,6 @@ OF_TEXTS: frozenset[Format] = frozenset({"env", "text"})
 
 class Malformed(MatrixError):
     """The text is not what it should be: "is not JSON, at line 3, column 7"."""
-
-
-class Problem(ValueError):
-    """What is wrong, on the way to where no exception that holds the text is around."""
 
 
 def parse(text: str, kind: Format, *, field: str | None = None) -> dict[str, Any]:
@@ -73,7 +69,7 @@ def _read(text: str, kind: Format, field: str | None) -> Any:
     if kind == "json":
         return parse_json(text)
     if kind == "yaml":
-        from framework.secrets import yaml_core
+        from framework.secrets import yaml_core  # PyYAML, which other formats do not pay for
 
         return yaml_core.parse(text)
     if kind == "toml":
@@ -107,14 +103,6 @@ def as_field(text: str) -> str:
 def _nested(names: Iterable[str], value: object) -> dict[str, Any]:
     first, *rest = names
     return {first: _nested(rest, value) if rest else value}
-
-
-def finite(digits: str) -> float:
-    """A number as JSON knows them."""
-    number = float(digits)
-    if not math.isfinite(number):
-        raise Problem("holds a number that is not finite, which JSON does not know")
-    return number
 
 
 # ------------------------------------------------------------------------------------------- JSON

@@ -8,7 +8,6 @@ from __future__ import annotations
 import resource
 import sys
 
-PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 
 
@@ -22,17 +21,10 @@ def harden() -> None:
         _prctl(PR_SET_DUMPABLE, 0)
 
 
-def is_dumpable() -> bool:
-    """Whether others of this user may look into this process."""
-    return sys.platform != "linux" or _prctl(PR_GET_DUMPABLE) != 0
-
-
-def _prctl(option: int, argument: int = 0) -> int:
+def _prctl(option: int, argument: int) -> None:
     import ctypes  # 10 ms that most processes need not spend
 
     libc = ctypes.CDLL(None, use_errno=True)
     # A variadic function: each argument as wide as the system takes it.
-    result: int = libc.prctl(option, *(ctypes.c_ulong(each) for each in (argument, 0, 0, 0)))
-    if result < 0:
+    if libc.prctl(option, *(ctypes.c_ulong(each) for each in (argument, 0, 0, 0))) < 0:
         raise OSError(ctypes.get_errno(), "prctl is refused")
-    return result

@@ -21,7 +21,7 @@ from yaml import (
     SequenceStartEvent,
 )
 
-from framework.secrets.formats import Problem, finite
+from framework.secrets.jsontypes import Problem, finite
 
 _PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = tuple(
     (re.compile(pattern), value_of)

@@ -26,7 +26,7 @@ class FakeClock(BusTime):
     def __init__(self, now: datetime, *, known: bool = True) -> None:
         super().__init__()
         self._elapsed = 0
-        self._wall = to_us(now)
+        self._wall = _wall_us(now)
         self._alarms: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
         self.known = known
@@ -58,7 +58,7 @@ class FakeClock(BusTime):
 
     def set_wall(self, to: datetime) -> None:
         """The wall clock is set; the one that counts what elapses is not, nor is the bus's."""
-        self._wall = to_us(to)
+        self._wall = _wall_us(to)
 
     async def wait(self, event: asyncio.Event, timeout_s: float) -> bool:
         if event.is_set() or timeout_s <= 0:
@@ -102,3 +102,11 @@ async def settle() -> None:
 
 def _us(by: timedelta) -> int:
     return by // timedelta(microseconds=1)
+
+
+def _wall_us(moment: datetime) -> int:
+    if moment.utcoffset() is None:
+        raise ValueError(
+            f"{moment} has no time zone: make it aware, as in datetime(2026, 3, 1, tzinfo=UTC)"
+        )
+    return to_us(moment)

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from framework.bus import Posted
+from framework.config.names import check_unique
 from framework.errors import Unavailable
-from framework.feed import Following
+from framework.feed import Following, fail
 from framework.page import Page
 from framework.publisher import Publisher
 from framework.server import ServerBase
@@ -45,18 +47,25 @@ class Harness:
     ) -> None:
         """``now``: aware; the bus's time when the test begins. ``http``: what the web answers, by
         address: a body (a dict is sent as JSON), a ``Canned``, or a function of the request. There
-        is no other web here."""
+        is no other web here.
+
+        :raises ConfigError: two of the parts have one name.
+        """
+        for part in parts:
+            _check_part(part)
+        check_unique(part.name for part in parts)
         self.time = FakeClock(now)
         self.bus = MemoryBus(self.time)
-        self.http = CannedHttp(http or {})
+        self.http = CannedHttp(http or {}, now=self.time.now)
         """What was asked is in its ``requests``; what is answered, in ``answers``."""
         self.unavailable: str | None = None
         """Why the last ``fetch`` got nothing, if it raised ``Unavailable``."""
-        self._publishers: dict[str, tuple[AnyService, Publisher[Any]]] = {}
+        self._services: dict[str, tuple[AnyService, Publisher[Any]]] = {}
+        self._next_starts: dict[str, datetime] = {}
         self._pages: list[AnyPage] = []
         for part in parts:
             if isinstance(part, ServerBase):
-                self._publishers[part.name] = (part, part.publisher(self.bus))
+                self._services[part.name] = (part, part.publisher(self.bus))
                 part.on_web(self.http)
             else:
                 self._pages.append(part)
@@ -65,10 +74,15 @@ class Harness:
         self._following: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
-        names = {one.name for one in self._followings()}
-        following = self.bus.follow(sorted(names), self._deliver, lambda _: None)
+        followings = self._followings()
+        following = self.bus.follow(
+            sorted({one.name for one in followings}),
+            self._deliver,
+            lambda _: None,
+            partial(fail, followings),
+        )
         self._following = asyncio.ensure_future(following)
-        for _, publisher in self._publishers.values():
+        for _, publisher in self._services.values():
             await publisher.meet(timedelta(0))
         await settle()
         return self
@@ -94,17 +108,30 @@ class Harness:
     async def fetch(self, service: str | None = None) -> None:
         """Let every service (or the one of that name) fetch and publish once.
 
-        ``Unavailable`` and timeouts are what a service lives with: see ``unavailable``. Anything
-        else that ``fetch`` raises is a bug, and is raised here.
+        ``Unavailable`` and timeouts are what a service lives with: see ``unavailable``. Pages are
+        told why when they next read the bus, within ten seconds of ``advance``. Anything else that
+        ``fetch`` raises is a bug, and is raised here.
         """
         self.unavailable = None
-        for name, (server, publisher) in self._publishers.items():
-            if service not in (None, name):
-                continue
+        every = self._services.values()
+        for server, publisher in every if service is None else [self._service(service)]:
             try:
-                await server.attempt(publisher)
+                wait = await server.attempt(publisher)
             except Unavailable as unavailable:
-                self.unavailable = str(unavailable)
+                self.unavailable = why = str(unavailable)
+                wait = await server.failed(publisher, why, retry_after=unavailable.retry_after)
+            self._next_starts[server.name] = self.time.now() + wait
+
+    def next_start(self, service: str) -> datetime:
+        """When the service of that name would fetch next by itself, as of its last ``fetch``.
+
+        ``period``, ``next_update`` and Expires decide; after a failure, the back-off and
+        Retry-After. Chance has a part in it (``jitter``): compare it with limits.
+        """
+        server, _ = self._service(service)
+        if server.name not in self._next_starts:
+            raise LookupError(f"{server.name} has not fetched yet: await h.fetch() first")
+        return self._next_starts[server.name]
 
     async def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
@@ -114,9 +141,14 @@ class Harness:
 
     def published(self, model: type[M], service: str | None = None) -> Update[M] | None:
         """The last update of that type that its service (or the one of that name) published."""
-        name = (service or model.__name__).lower()
-        held: Update[M] | None = self._publishers[name][1].held
+        _, publisher = self._service(service or model.__name__)
+        held: Update[M] | None = publisher.held
         return held
+
+    def _service(self, name: str) -> tuple[AnyService, Publisher[Any]]:
+        if name.lower() not in self._services:
+            raise LookupError(f"no service {name} here: {list(self._services)}")
+        return self._services[name.lower()]
 
     def freshness(self, page: type[AnyPage] | str) -> Freshness:
         """How old this page (its class or its name) is now."""
@@ -138,3 +170,11 @@ class Harness:
                 return one
         wanted = page if isinstance(page, str) else page.__name__
         raise LookupError(f"no page {wanted} here: {[one.name for one in self._pages]}")
+
+
+def _check_part(part: object) -> None:
+    if isinstance(part, type):
+        name = part.__name__
+        raise TypeError(f"{name} is a class: give an instance, as in {name}(config=...)")
+    if not isinstance(part, ServerBase | Page):
+        raise TypeError(f"a {type(part).__name__} is neither a service nor a page")

@@ -6,11 +6,9 @@ and nothing else: it covers every ``matrix.toml`` of a namespace (``vaultkey``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from framework.errors import ConfigError
 from framework.project import Project
@@ -18,34 +16,8 @@ from framework.secrets.access import FILE
 from framework.secrets.rotator import Entry
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.source import Source
-from framework.secrets.transit import Transit
+from framework.tools.key import Chosen, Key
 from framework.tools.sealed import sealed_sources
-
-if TYPE_CHECKING:
-    from framework.secrets.kubernetes.client import KubernetesClient
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One Transit key, and all that it seals."""
-
-    cluster: str
-    namespace: str
-    inventory: Sequence[Entry]
-    transit: Callable[[], AbstractContextManager[Transit]]
-    names: Mapping[str, str]
-    """What the user calls a Secret, by what its Store calls it."""
-    kubernetes: KubernetesClient | None = None
-    """Where its Secrets are; None: they are files of this machine."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """What of ``access.json`` is meant. None: what there is."""
-
-    file: Path | None
-    cluster: str | None
-    namespace: str | None
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from framework.secrets.access import FILE as ACCESS
 from framework.secrets.plan import Settings
 from framework.secrets.rotator import Entry, Outcome, Result
 from framework.secrets.settings import SecretsSettings
-from framework.tools.inventory import Chosen, Key, opened
+from framework.tools.inventory import opened
+from framework.tools.key import Chosen, Key
 from framework.tools.options import LogLevelOption
 from framework.tools.rotation import Rotation
 
@@ -78,7 +79,7 @@ def rotate(
     ] = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
-    """Make a new version of the key when it is time, and rewrap what an older one sealed.
+    """Rotate the key when it is time, and rewrap what it sealed.
 
     The values stay what they are. Run it once a day. Twice at once, or killed midway, it does no
     harm: the next run goes on.

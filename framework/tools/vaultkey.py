@@ -28,7 +28,7 @@ from framework.secrets.vault.policies import ROTATOR, rotator_name
 from framework.secrets.vault.settings import VaultSettings
 from framework.secrets.vault.table import read_vault
 from framework.secrets.vault.transit import open_transit
-from framework.tools.inventory import Chosen, Key
+from framework.tools.key import Chosen, Key
 
 
 @contextmanager

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from framework.canvas import Canvas
 from framework.config import Config
 from framework.display import DisplayBase
-from framework.errors import Unavailable
+from framework.errors import ConfigError, Unavailable
 from framework.feed import Feed
+from framework.schedule import FIRST_RETRY
 from framework.server import ServerBase
-from framework.testing import Harness
+from framework.testing import Canned, FakeClock, Harness
 from framework.update import Freshness, Values
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -79,6 +82,19 @@ async def test_unavailable_is_told_and_the_last_good_value_stays() -> None:
         assert h.freshness(TidePage) is Freshness.FRESH
 
 
+async def test_pages_are_told_why_there_is_nothing_until_there_is_something() -> None:
+    tide = TideServer(config=Config(redis_url=SecretStr("redis://:hunter2@bus")))
+    tide.answer = Unavailable("nobody at redis://:hunter2@bus")
+    page = TidePage(config=Config())
+    async with Harness(tide, page, now=T0) as h:
+        await h.fetch()
+        await h.advance(seconds=10)
+        assert page.following["tide"].failing == "nobody at **********"
+        tide.answer = 1.5
+        await h.fetch()
+        assert page.following["tide"].failing == ""
+
+
 async def test_a_bug_in_fetch_is_raised() -> None:
     tide = server()
     tide.answer = KeyError("height")
@@ -116,3 +132,104 @@ async def test_an_unknown_page_is_named() -> None:
     async with Harness(now=T0) as h:
         with pytest.raises(LookupError, match="no page TidePage here"):
             h.freshness(TidePage)
+
+
+async def test_an_unknown_service_is_named_beside_those_there_are() -> None:
+    said = r"no service typo here: \['tide'\]"
+    async with Harness(server(), now=T0) as h:
+        with pytest.raises(LookupError, match=said):
+            await h.fetch("typo")
+        with pytest.raises(LookupError, match=said):
+            h.published(Tide, "typo")
+        with pytest.raises(LookupError, match=said):
+            h.next_start("typo")
+
+
+def test_two_parts_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match="one name for two instances"):
+        Harness(server(), server(), now=T0)
+    with pytest.raises(ConfigError, match="one name for two instances"):
+        Harness(server(), TidePage(name="tide", config=Config()), now=T0)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (TideServer, r"TideServer is a class: give an instance, as in TideServer\(config=...\)"),
+        (TidePage, r"TidePage is a class: give an instance, as in TidePage\(config=...\)"),
+        ("tide", "a str is neither a service nor a page"),
+    ],
+)
+def test_what_is_no_service_and_no_page_is_refused(part: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        Harness(part, now=T0)
+
+
+def test_a_time_without_a_time_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no time zone: make it aware"):
+        Harness(now=T0.replace(tzinfo=None))
+    with pytest.raises(ValueError, match="has no time zone: make it aware"):
+        FakeClock(T0).set_wall(T0.replace(tzinfo=None))
+
+
+# When it would fetch next.
+
+URL = "https://tides.example/now"
+HOUR = timedelta(hours=1)
+
+
+class WebServer(ServerBase[Tide]):
+    async def fetch(self) -> Tide:
+        return (await self.http.get(URL)).model(Tide)
+
+
+class HintedServer(TideServer):
+    def next_update(self, values: Tide) -> timedelta:
+        return HOUR
+
+
+async def test_it_would_fetch_next_when_its_period_says() -> None:
+    async with Harness(server(), now=T0) as h:
+        with pytest.raises(LookupError, match="tide has not fetched yet"):
+            h.next_start("tide")
+        await h.advance(hours=1)
+        await h.fetch()
+        began = T0 + HOUR
+        await h.advance(minutes=5)
+        assert began + TideServer.period <= h.next_start("tide") <= began + TideServer.period * 1.1
+
+
+async def test_it_would_fetch_next_when_next_update_says() -> None:
+    async with Harness(HintedServer(config=Config()), now=T0) as h:
+        await h.fetch()
+        assert T0 + HOUR <= h.next_start("tide") <= T0 + HOUR + TideServer.period * 0.1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Canned({"height_m": 1.5}, headers={"Expires": "Sun, 01 Mar 2026 01:00:00 GMT"}),
+        Canned(status=429, headers={"Retry-After": "3600"}),
+    ],
+    ids=["Expires", "Retry-After"],
+)
+async def test_it_would_fetch_next_when_the_web_says(answer: Canned) -> None:
+    async with Harness(WebServer(config=Config()), now=T0, http={URL: answer}) as h:
+        await h.fetch()
+        assert T0 + HOUR <= h.next_start("tide") <= T0 + HOUR * 1.1
+
+
+async def test_it_would_back_off_until_it_works_again() -> None:
+    tide = server()
+    async with Harness(tide, now=T0) as h:
+        tide.answer = Unavailable("the gauge is dry")
+        await h.fetch()
+        assert h.next_start("tide") <= T0 + FIRST_RETRY
+        for _ in range(9):
+            await h.fetch()
+        assert h.next_start("tide") >= T0 + TideServer.period / 2
+        tide.answer = 1.5
+        await h.fetch()
+        tide.answer = Unavailable("the gauge is dry")
+        await h.fetch()
+        assert h.next_start("tide") <= T0 + FIRST_RETRY

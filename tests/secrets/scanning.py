@@ -14,7 +14,8 @@ from typing import Any
 SCANNED = """
 import sys
 from framework.secrets import hardening
-print(hardening.is_dumpable(), flush=True)
+from tests.secrets.dumpable import is_dumpable
+print(is_dumpable(), flush=True)
 # So that a user who is not root may scan it too.
 hardening._prctl(hardening.PR_SET_DUMPABLE, 1)
 print("ready", flush=True)

@@ -107,10 +107,11 @@ def test_it_cannot_be_looked_into_and_dumps_no_core(instead: Answer) -> None:
     assert instead(
         """
         import resource
-        from framework.secrets import child, hardening
+        from framework.secrets import child
+        from tests.secrets.dumpable import is_dumpable
         def answer(request, allow):
             limits = resource.getrlimit(resource.RLIMIT_CORE)
-            return {"documents": [hardening.is_dumpable(), *limits]}
+            return {"documents": [is_dumpable(), *limits]}
         child.answer = answer
         sys.argv[1:] = sys.argv[-1:]
         child.main()

@@ -23,13 +23,14 @@ from framework.display import DisplayBase
 from framework.errors import ConfigError, SecretsUnavailable
 from framework.process import exit_status
 from framework.project import Project
-from framework.secrets import SecretManager, asking, hardening, reading, settings
+from framework.secrets import SecretManager, asking, reading, settings
 from framework.secrets.asking import Failure
 from framework.secrets.child import LIFETIME_S
 from framework.secrets.reading import until_answered, wait_s
 from framework.server import ServerBase
 from framework.tools.instances import make_instances
 from framework.update import Values
+from tests.secrets.dumpable import is_dumpable
 
 
 class Server(BaseModel):
@@ -557,7 +558,7 @@ def test_a_service_is_hardened_before_it_holds_a_secret_and_before_its_heavy_imp
     done = run(
         "import sys, resource, tide\n"
         "from framework.secrets import reading\n"
-        "from framework.secrets.hardening import is_dumpable\n"
+        "from tests.secrets.dumpable import is_dumpable\n"
         "ask = reading.ask\n"
         "reading.ask = lambda request, **o: (print(is_dumpable()), ask(request, **o))[1]\n"
         "tide.TideServer()\n"
@@ -643,4 +644,4 @@ def test_unavailable_is_a_status_of_its_own(capsys: pytest.CaptureFixture[str]) 
 
     assert exit_status(construct) == 75
     assert capsys.readouterr().err == "not yet\n"
-    assert hardening.is_dumpable()  # the tests' own process was left alone
+    assert is_dumpable()  # the tests' own process was left alone

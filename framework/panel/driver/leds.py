@@ -7,13 +7,13 @@ old, is left to ``light``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from types import ModuleType
 from typing import Protocol
 
 from PIL import Image
 
 from framework.errors import ConfigError
+from framework.panel.driver.piomatter import PioMatter
+from framework.panel.driver.rgbmatrix import RgbMatrix
 from framework.project import PanelEntry
 
 
@@ -39,27 +39,11 @@ def driver_of(panel: PanelEntry) -> Callable[[PanelEntry], Leds]:
 
     :raises ConfigError: ``[panel]`` names none.
     """
-    # Here: each needs a library that is only on the machine that the LEDs hang on.
     if panel.driver == "rgbmatrix":
-        from framework.panel.driver.rgbmatrix import RgbMatrix
-
         return RgbMatrix
     if panel.driver == "piomatter":
-        from framework.panel.driver.piomatter import PioMatter
-
         return PioMatter
     raise ConfigError(
         'matrix.toml does not say what drives the LEDs: add [panel] driver = "rgbmatrix", or '
         '"piomatter" on a Pi 5'
     )
-
-
-def library(name: str, remedy: str) -> ModuleType:
-    """
-    :raises ConfigError: it is not installed, or not for this machine.
-    """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        reason = str(error)
-    raise ConfigError(f"{name} cannot be imported ({reason}): {remedy}")

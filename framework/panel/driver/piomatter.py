@@ -10,7 +10,7 @@ from PIL import Image
 from framework.errors import ConfigError, PanelUnavailable
 from framework.panel.brightness import FULL
 from framework.panel.driver import rgbmatrix
-from framework.panel.driver.leds import library
+from framework.panel.driver.library import library
 from framework.project import PanelEntry
 
 LIBRARY = "adafruit_blinka_raspberry_pi5_piomatter"

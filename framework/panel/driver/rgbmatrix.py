@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from framework.errors import ConfigError, PanelUnavailable
-from framework.panel.driver.leds import library
+from framework.panel.driver.library import library
 from framework.project import PanelEntry
 
 OPTIONS = (

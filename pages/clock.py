@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from framework import Canvas, Config, DisplayBase
 from framework.canvas import Role
-
-# Not strftime's names: they follow whatever locale the process happens to have.
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
+from pages.spelling import DAYS, MONTHS
 
 
 class ClockConfig(Config):
     hours: Literal[12, 24] = 24
     seconds: bool = False
     date: bool = True
+
+
+class Line(NamedTuple):
+    """Digits, and two small texts after them."""
+
+    digits: str
+    above: str = ""
+    """As high as their tops."""
+    below: str = ""
+    """On their baseline."""
 
 
 class Clock(DisplayBase[ClockConfig]):
@@ -43,34 +48,41 @@ class Clock(DisplayBase[ClockConfig]):
         half, second = "", f"{now:%S}" if self.config.seconds else ""
         if self.config.hours == 12:
             hour, half = str(now.hour % 12 or 12), "AM" if now.hour < 12 else "PM"
-        small = (half, second)
         if wide:
-            draw_digits(time, f"{hour}:{minute}", half, second, room_for=small)
+            draw_lines(time, [Line(f"{hour}:{minute}", half, second)])
         else:
-            upper, lower = time.rows(0.5, 0.5)
-            draw_digits(upper, hour, half, "", room_for=small)
-            draw_digits(lower, minute, "", second, room_for=small)
+            draw_lines(time, [Line(hour, half), Line(minute, below=second)])
 
 
-def draw_digits(
-    canvas: Canvas, digits: str, above: str, below: str, *, room_for: tuple[str, str]
-) -> None:
-    """Digits as large as they can be, and after them two small texts: one as high as their tops,
-    one on their baseline. ``room_for``: what the digits leave room for, so that lines agree."""
+def draw_lines(canvas: Canvas, lines: Sequence[Line]) -> None:
+    """Digits as large as they can be, on all lines alike, and room for the small texts beside
+    them, if the digits leave it: they matter more."""
     gap = 1 if canvas.tier == "S" else 4
-    role: Role = "title" if canvas.height >= 25 else "caption"
-    beside = max(canvas.text_size(s, role=role, tabular=True)[0] for s in room_for)
-    if 3 * beside > canvas.width:
-        beside = 0  # the digits matter more
-    room, _ = canvas.cols(1.0, beside, gap=gap if beside else 0)
-    width, height = room.text_size(digits, role="hero", tabular=True)
+    rows = canvas.rows(*[1.0] * len(lines))
+    texts = [text for line in lines for text in (line.above, line.below)]
+    roles: tuple[Role, ...] = ("title", "caption") if rows[0].height >= 25 else ("caption",)
+    for role in roles:
+        beside = max(canvas.text_size(text, role=role, tabular=True)[0] for text in texts)
+        if 3 * beside <= canvas.width:
+            break
+    else:
+        beside = 0
+    room, _ = rows[0].cols(1.0, beside, gap=gap if beside else 0)
+    height = min(room.text_size(line.digits, role="hero", tabular=True)[1] for line in lines)
     if height < 25:
         role = "caption"  # two titles would touch
-    _, line, _ = canvas.rows(0.5, height, 0.5, gap=0)
-    _, large, small, _ = line.cols(0.5, width, beside, 0.5, gap=gap)
-    large.text(digits, role="hero", tabular=True)
-    small.text(above, "dim", role=role, valign="top")
-    small.text(below, "dim", role=role, valign="bottom", tabular=True)
+    small_height = canvas.text_size("0", role=role)[1]
+    if any(line.below and height <= small_height * (2 if line.above else 1) for line in lines):
+        # It would touch what is above it, or read as two more digits.
+        draw_lines(canvas, [line._replace(below="") for line in lines])
+        return
+    for row, line in zip(rows, lines, strict=True):
+        middle = row.rows(0.5, height, 0.5, gap=0)[1]
+        width, _ = middle.text_size(line.digits, role="hero", tabular=True)
+        _, large, small, _ = middle.cols(0.5, width, beside, 0.5, gap=gap)
+        large.text(line.digits, role="hero", tabular=True)
+        small.text(line.above, "dim", role=role, valign="top")
+        small.text(line.below, "dim", role=role, valign="bottom", tabular=True)
 
 
 def draw_date(canvas: Canvas, now: datetime, role: Role) -> None:

@@ -10,6 +10,7 @@ from framework import Canvas, DisplayBase, Freshness
 from framework.canvas import Role
 from framework.feed import Following
 from framework.panel.marks import age_words
+from pages.spelling import UNKNOWN
 
 PART_S = 4.0
 """How long each part of the list is shown, if it is too long for the panel."""
@@ -19,7 +20,6 @@ NARROW, WIDE = 80, 140
 """A line that is narrower is written shorter; one that is wider says more."""
 LINE = {"S": 5, "M": 6, "L": 10}
 WORST_FIRST = (Freshness.EXPIRED, Freshness.LATE, None, Freshness.FRESH)
-NO_DATA = "–"
 COLORS = {Freshness.FRESH: "green", Freshness.LATE: "late", Freshness.EXPIRED: "red"}
 
 
@@ -68,11 +68,12 @@ def lines_of(followings: Iterable[Following], now: datetime) -> list[Line]:
         (one.name, one.model): Line(
             title=one.title,
             freshness=one.update.freshness(now) if one.update else None,
-            age=age_words(now - one.update.since) if one.update else NO_DATA,
+            age=age_words(now - one.update.since) if one.update else UNKNOWN,
             dropped=one.dropped,
             failing=one.failing,
         )
         for one in followings
+        if one.required or one.update or one.dropped or one.failing  # else nobody publishes it
     }
     return sorted(
         lines.values(),
@@ -107,7 +108,7 @@ def draw_head(canvas: Canvas, lines: Sequence[Line], part: str) -> None:
     words, place = canvas.cols(1.0, width)
     fresh = sum(line.freshness is Freshness.FRESH for line in lines)
     if not lines:
-        words.text("No feeds here", "dim", role="title", alt=["No feeds", "None", "–"])
+        words.text("No feeds here", "dim", role="title", alt=["No feeds", "None", UNKNOWN])
     elif fresh == len(lines):
         words.text("All fresh", "green", role="title", alt=["Fresh", "OK"])
     else:

@@ -1,4 +1,4 @@
-"""What the pages about the weather share: icons and words for it, units, and the row of forecasts.
+"""What the pages about the weather share: the row of forecasts, and the credit below it.
 
 Which hours or days are shown is left to the pages.
 """
@@ -6,156 +6,161 @@ Which hours or days are shown is left to the pages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from framework import Canvas
 from framework.canvas import Tier
 from framework.colours import Colour
 from services.feeds import Weather
 
-Units: TypeAlias = Literal["metric", "imperial"]
-
-UNKNOWN = "–"
-KM_PER_MILE = 1.609344
 SOURCE = "Open-Meteo"
 """To be named, says its licence, CC BY 4.0."""
-
-
-class Sky(NamedTuple):
-    """How the weather is shown and what it is called, in full and in one word."""
-
-    icon: str
-    name: str
-    word: str
-
-
-SKIES = MappingProxyType(
-    {
-        0: Sky("sun", "Clear sky", "Clear"),
-        1: Sky("sun", "Mainly clear", "Clear"),
-        2: Sky("partly", "Partly cloudy", "Cloudy"),
-        3: Sky("cloud", "Overcast", "Overcast"),
-        45: Sky("fog", "Fog", "Fog"),
-        48: Sky("fog", "Rime fog", "Fog"),
-        51: Sky("drizzle", "Light drizzle", "Drizzle"),
-        53: Sky("drizzle", "Drizzle", "Drizzle"),
-        55: Sky("drizzle", "Dense drizzle", "Drizzle"),
-        56: Sky("sleet", "Freezing drizzle", "Ice"),
-        57: Sky("sleet", "Freezing drizzle", "Ice"),
-        61: Sky("rain", "Light rain", "Rain"),
-        63: Sky("rain", "Rain", "Rain"),
-        65: Sky("heavy-rain", "Heavy rain", "Rain"),
-        66: Sky("sleet", "Freezing rain", "Ice"),
-        67: Sky("sleet", "Freezing rain", "Ice"),
-        71: Sky("snow", "Light snow", "Snow"),
-        73: Sky("snow", "Snow", "Snow"),
-        75: Sky("snow", "Heavy snow", "Snow"),
-        77: Sky("snow", "Snow grains", "Snow"),
-        80: Sky("rain", "Light showers", "Showers"),
-        81: Sky("rain", "Showers", "Showers"),
-        82: Sky("heavy-rain", "Violent showers", "Showers"),
-        85: Sky("snow", "Snow showers", "Snow"),
-        86: Sky("snow", "Snow showers", "Snow"),
-        95: Sky("thunder", "Thunderstorm", "Storm"),
-        96: Sky("thunder", "Thunder, hail", "Hail"),
-        99: Sky("thunder", "Thunder, hail", "Hail"),
-    }
-)
-"""By the WMO codes that Open-Meteo documents, https://open-meteo.com/en/docs."""
-NO_SKY = Sky("thermometer", UNKNOWN, UNKNOWN)
-BY_NIGHT = MappingProxyType({"sun": "moon", "partly": "partly-night"})
-STORMY = Sky("wind", "Strong wind", "Windy")
-STORMY_KMH = 50
-"""Where Beaufort's near gale begins: then the wind is the weather, if nothing falls."""
-DRY = (None, 0, 1, 2, 3)
 
 GAP: Mapping[Tier, int] = {"S": 2, "M": 2, "L": 4}
 LINE: Mapping[Tier, int] = {"S": 8, "M": 14, "L": 24}
 """How high a line of a forecast is, and the room for its icon."""
+BETWEEN = 2
+"""From one value to the other, and from an icon to the label above it."""
+ICONS = (24, 16, 12, 8)
+FINE = 16
+"""An icon that is smaller is worth less than a second row of values."""
 
 
-def sky(code: int | None, is_day: bool | None, wind_kmh: float | None = None) -> Sky:
-    """``is_day`` None: nobody knows, and it is drawn as day."""
-    if code in DRY and wind_kmh is not None and wind_kmh >= STORMY_KMH:
-        return STORMY
-    found = SKIES.get(-1 if code is None else code, NO_SKY)
-    return found._replace(icon=BY_NIGHT.get(found.icon, found.icon)) if is_day is False else found
+def places_of(name: str) -> list[str]:
+    """The place that a feed is named after, the longest spelling first; none if it has no name of
+    its own."""
+    words = [] if name == Weather.__name__.lower() else name.replace("-", " ").title().split()
+    return [" ".join(words[:count]) for count in range(len(words), 0, -1)]
 
 
-def degrees(celsius: float | None, units: Units) -> str:
-    if celsius is None:
-        return UNKNOWN
-    number = round(celsius * 1.8 + 32 if units == "imperial" else celsius)
-    return f"{number}°".replace("-", "−")
-
-
-def speed(kmh: float, units: Units) -> str:
-    return f"{kmh / KM_PER_MILE:.0f} mph" if units == "imperial" else f"{kmh:.0f} km/h"
-
-
-def credits_of(name: str) -> list[str]:
-    """Who says so, and for where if the feed has a name of its own: the longest spelling first."""
-    if name == Weather.__name__.lower():
-        return [SOURCE, ""]
-    place = name.replace("-", " ")
-    return [f"{place} · {SOURCE}", place, ""]
-
-
-def draw_credit(canvas: Canvas, name: str) -> Canvas:
-    """The credit at the foot, but on a small panel; what is left is returned."""
-    if canvas.tier == "S":
-        return canvas
-    rest, foot = canvas.rows(1.0, "caption")
-    first, *others = credits_of(name)
-    foot.text(first, "faint", role="caption", align="right", alt=others)
-    return rest
+def credits_of(places: Sequence[str]) -> list[str]:
+    """For where, if that is known, and who says so: the longest spelling first."""
+    return [f"{places[0]} · {SOURCE}", *places] if places else [SOURCE]
 
 
 class Entry(NamedTuple):
     """An hour or a day."""
 
-    label: str
+    labels: Sequence[str]
+    """The longest first; of every entry as many."""
     icon: str
     values: Sequence[tuple[str, Colour]]
     """Two, what matters more first."""
 
 
 def draw_entries(
-    canvas: Canvas, entries: Sequence[Entry], *, width: Mapping[Tier, int], icon: Mapping[Tier, int]
+    canvas: Canvas,
+    entries: Sequence[Entry],
+    places: Sequence[str],
+    *,
+    width: Mapping[Tier, int],
+    icon: Mapping[Tier, int],
 ) -> None:
-    """As many as there is room for: columns, or lines if the canvas is not wide.
+    """As many as there is room for: columns, or lines if the canvas is not wide. Below them is the
+    credit, if they leave room for it; one that names a place takes it.
 
     ``width``: of a column, at least. ``icon``: how large it is in a column, at most.
     """
-    tier = canvas.tier
     if canvas.width >= 1.5 * canvas.height:
-        columns = canvas.grid(min(width[tier], canvas.width), canvas.height)
-        for column, entry in zip(columns, entries, strict=False):
-            label, picture, values = column.rows("caption", icon[tier], 1.0, gap=GAP[tier])
-            label.text(entry.label, "dim", role="caption", align="center")
-            picture.icon(entry.icon)
-            draw_values(values, entry.values)
+        least = min(width[canvas.tier], canvas.width)
+        draw_columns(canvas, entries, places, width=least, icon=icon[canvas.tier])
     else:
-        # Where they stand beside each other, only the first of the values may find room.
-        texts = [text for entry in entries for text, _ in entry.values[: 1 if tier == "S" else 2]]
-        widest = max(canvas.text_size(text, role="body")[0] for text in texts)
-        height = min(LINE[tier], canvas.width, canvas.height)
-        lines = canvas.grid(canvas.width, height, gap=GAP[tier])
-        for line, entry in zip(lines, entries, strict=False):
-            picture, label, values = line.cols(height, 1.0, widest, gap=GAP[tier])
-            picture.icon(entry.icon)
-            label.text(entry.label, "dim", role="caption", alt=[entry.label[:2]])
-            draw_values(values, entry.values)
+        draw_lines(canvas, entries, places)
+
+
+def draw_columns(
+    canvas: Canvas, entries: Sequence[Entry], places: Sequence[str], *, width: int, icon: int
+) -> None:
+    """Each a label, an icon, and the values below each other, or beside each other if they must."""
+    caption, value = (canvas.text_size("0", role=role)[1] for role in ("caption", "body"))
+    gap, stacked = GAP[canvas.tier], 2 * value + BETWEEN
+    icons = [px for px in ICONS if px <= icon]
+    # How high the icon is and how high the values are, what is best first.
+    layouts = [*((px, stacked) for px in icons if px >= FINE), *((px, value) for px in icons)]
+
+    def that_fits(height: int) -> tuple[int, int]:
+        spare = height - caption - 2 * gap
+        return next((each for each in layouts if sum(each) <= spare), (0, value))
+
+    # The name of a place is worth a smaller icon.
+    kept = layouts[-1] if places else that_fits(canvas.height)
+    canvas = draw_credit(canvas, places, least=caption + 2 * gap + sum(kept))
+    picture_height, values_height = that_fits(canvas.height)
+    columns = canvas.grid(width, canvas.height)
+    entries = entries[: len(columns)]
+    labels = labels_for(canvas, entries, columns[0].width)
+    beside = max(
+        sum(canvas.text_size(text, role="body")[0] for text, _ in entry.values) for entry in entries
+    )
+    crowded = values_height < stacked and beside > columns[0].width - 3 * BETWEEN
+    label_height = caption if caption + gap + value <= canvas.height else 0
+    for column, entry, label in zip(columns, entries, labels, strict=False):
+        rows = column.rows(0.5, label_height, picture_height, values_height, 0.5, gap=gap)
+        _, name_row, picture, values, _ = rows
+        name_row.text(label, "dim", role="caption", align="center")
+        picture.icon(entry.icon)
+        draw_values(values, entry.values[:1] if crowded else entry.values)
+
+
+def draw_lines(canvas: Canvas, entries: Sequence[Entry], places: Sequence[str]) -> None:
+    """Each an icon, a label beside it, or above if there is no room, and the values."""
+    tier = canvas.tier
+    gap = GAP[tier]
+    height = min(LINE[tier], canvas.width, canvas.height)
+    count = len(canvas.grid(canvas.width, height, gap=gap))
+    least = height if places else count * (height + gap) - gap
+    canvas = draw_credit(canvas, places, least=least)
+    lines = canvas.grid(canvas.width, height, gap=gap)
+    # Where they stand beside each other, only the first of the values finds room.
+    entries = [
+        entry._replace(values=entry.values[: 1 if tier == "S" else 2])
+        for entry in entries[: len(lines)]
+    ]
+    texts = [text for entry in entries for text, _ in entry.values]
+    widest = max(canvas.text_size(text, role="body")[0] for text in texts)
+    labels = labels_for(canvas, entries, canvas.width - height - widest - 2 * gap)
+    over_icon = labels_for(canvas, entries, height)
+    # There, if that is longer and the icon keeps its size, or else the label would be lost.
+    above = all(over_icon) and over_icon != labels and (tier == "L" or not all(labels))
+    if above:
+        labels = over_icon
+    for line, entry, label in zip(lines, entries, labels, strict=False):
+        if above:
+            left, values = line.cols(height, 1.0, gap=gap)
+            words, picture = left.rows("caption", 1.0, gap=BETWEEN)
+        else:
+            picture, words, values = line.cols(height, 1.0, widest, gap=gap)
+        words.text(label, "dim", role="caption", align="center" if above else "left")
+        picture.icon(entry.icon)
+        draw_values(values, entry.values)
+
+
+def labels_for(canvas: Canvas, entries: Sequence[Entry], width: int) -> list[str]:
+    """The longest that all fit: one that is shorter than the others would look like a mistake."""
+    width = min(width, canvas.width - 1)  # what is wider than the canvas measures as wide
+    for labels in zip(*(entry.labels for entry in entries), strict=True):
+        if max(canvas.text_size(label, role="caption")[0] for label in labels) <= width:
+            return list(labels)
+    return [""] * len(entries)
+
+
+def draw_credit(canvas: Canvas, places: Sequence[str], *, least: int) -> Canvas:
+    """The credit at the foot, if that leaves so many rows; what is left is returned."""
+    rest, foot = canvas.rows(1.0, "caption")
+    if rest.height < least:
+        return canvas
+    first, *others = credits_of(places)
+    foot.text(first, "faint", role="caption", align="right", alt=[*others, ""])
+    return rest
 
 
 def draw_values(canvas: Canvas, values: Sequence[tuple[str, Colour]]) -> None:
     """One above the other, or beside each other if there is no room for that."""
     height = canvas.text_size("0", role="body")[1]
-    if canvas.height > 2 * height:
-        parts = canvas.rows(0.5, *[height] * len(values), 0.5, gap=2)
+    if canvas.height >= 2 * height + BETWEEN:
+        parts = canvas.rows(0.5, *[height] * len(values), 0.5, gap=BETWEEN)
     else:
         widths = [canvas.text_size(text, role="body")[0] for text, _ in values]
-        parts = canvas.cols(0.5, *widths, 0.5, gap=2)
+        parts = canvas.cols(0.5, *widths, 0.5, gap=BETWEEN)
     for part, (text, color) in zip(parts[1:-1], values, strict=True):
         part.text(text, color, role="hero", align="center")

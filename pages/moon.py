@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -10,10 +11,11 @@ from typing import Any, ClassVar
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath
 
 from framework import Canvas, DisplayBase, Feed
-from framework.canvas import Align
+from framework.canvas import Align, Tier
+from pages.layout import LOWEST, is_double
+from pages.spelling import MONTHS, UNKNOWN
 from services.feeds import Moon
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 PHASES = (
     ("New moon", "New"),
     ("Waxing crescent", "Waxing"),
@@ -29,6 +31,12 @@ QUARTER_DEG = 6
 """New, full and the quarters are moments; they name the half day before and after, 6° each."""
 
 
+FACTS_PX: Mapping[Tier, int] = {"S": 16, "M": 44, "L": 75}
+"""How wide what is said beside the face is, at least."""
+WORDS_PX = 50
+"""Where events have names; on less room they have signs."""
+
+
 class MoonPage(DisplayBase):
     """The Moon now. On a panel twice as wide as usual also the Sun."""
 
@@ -39,16 +47,17 @@ class MoonPage(DisplayBase):
 
     def draw(self, canvas: Canvas, now: datetime) -> None:
         moon = self.moon
-        if canvas.width >= 4 * canvas.height:
+        if is_double(canvas):
             canvas, sun = canvas.split(gap=0)
             draw_sun(sun.inset(), moon, now)
         page = canvas.inset()
         if page.width >= 1.5 * page.height:
-            diameter = canvas.height - (4 if canvas.tier == "S" else 8)
-            face, facts = page.cols(diameter, 1.0, gap=diameter // 7)
+            tall, gap = canvas.height - (4 if canvas.tier == "S" else 8), canvas.height // 8
+            left = page.width - gap - FACTS_PX[canvas.tier]
+            face, facts = page.cols(min(tall, max(left, page.width // 3)), 1.0, gap=gap)
             draw_facts(facts, moon, now)
         elif canvas.tier == "S":
-            face, percent = page.rows(1.0, "caption" if canvas.height >= 24 else 0)
+            face, percent = page.rows(1.0, "caption" if canvas.height >= LOWEST else 0)
             percent.text(f"{moon.illumination:.0%}", role="caption", align="center")
         else:
             face, percent, name = page.rows(1.0, "title", "caption")
@@ -61,19 +70,20 @@ def draw_facts(canvas: Canvas, moon: Moon, now: datetime) -> None:
     """How much is lit, and what comes next."""
     if canvas.tier == "S":
         percent, _, rise, fall = canvas.rows(min(15, canvas.height), 1.0, "body", "body")
-        rise.pair("▲", when(moon.moonrise, now), "sky")
-        fall.pair("▼", when(moon.moonset, now), "amber")
     else:
         percent, name, _, rise, fall, coming = canvas.rows(
-            15 if canvas.tier == "M" else 25, "caption", 1.0, "body", "body", "body", gap=3
+            15 if canvas.tier == "M" else 25,
+            *("caption", 1.0, "body", "body", "body"),
+            gap=3 if canvas.height >= 48 else 2,
         )
         draw_name(name, moon)
-        rise.pair("Rise", when(moon.moonrise, now), "sky")
-        fall.pair("Set", when(moon.moonset, now), "amber")
         if moon.next_full < moon.next_new:
             coming.pair("Full", days_until(moon.next_full, now))
         else:
             coming.pair("New", days_until(moon.next_new, now))
+    up, down = ("Rise", "Set") if canvas.width >= WORDS_PX else ("▲", "▼")
+    rise.pair(up, when(moon.moonrise, now), "sky")
+    fall.pair(down, when(moon.moonset, now), "amber")
     percent.text(
         f"{moon.illumination:.0%}", role="hero", align="right" if canvas.tier == "S" else "left"
     )
@@ -113,10 +123,10 @@ def phase_names(phase_deg: float) -> tuple[str, str]:
 def when(event: datetime | None, now: datetime) -> str:
     """A time within a day, else a date, in the zone of ``now``."""
     if event is None:
-        return "–"
+        return UNKNOWN
     local = event.astimezone(now.tzinfo)
     if event - now > timedelta(hours=24):
-        return f"{local.day} {MONTHS[local.month - 1]}"
+        return f"{local.day} {MONTHS[local.month - 1][:3]}"
     return f"{local:%H:%M}"
 
 

@@ -1,6 +1,31 @@
-"""How numbers are written where there is little room."""
+"""How numbers, measures and the calendar are written where there is little room."""
 
 from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Units: TypeAlias = Literal["metric", "imperial"]
+
+UNKNOWN = "–"
+KM_PER_MILE = 1.609344
+# Not strftime's names: they follow whatever locale the process happens to have.
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+
+
+def degrees(celsius: float | None, units: Units) -> str:
+    """In the reader's units."""
+    if celsius is None:
+        return UNKNOWN
+    number = round(celsius * 1.8 + 32 if units == "imperial" else celsius)
+    return f"{number}°".replace("-", "−")
+
+
+def speed(kmh: float, units: Units) -> str:
+    return f"{kmh / KM_PER_MILE:.0f} mph" if units == "imperial" else f"{kmh:.0f} km/h"
 
 
 def compact(number: float) -> str:

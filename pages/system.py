@@ -7,14 +7,19 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from framework import Canvas, DisplayBase, Feed
-from framework.canvas import Role, Tier
+from framework.canvas import GAP, Role, Tier
 from framework.panel.marks import age_words
-from pages.spelling import compact
+from pages.layout import is_double
+from pages.spelling import UNKNOWN, compact, degrees
 from services.feeds import System
 
 HIGH = 0.8
 NEARLY_FULL = 0.95
 """From where on a bar is amber, and red."""
+FACTS_HEIGHT = 32
+"""Of a panel that has room for facts below each other, in dots."""
+HERO_HEIGHT = 15
+"""What bars below the hero leave it."""
 HERO_WIDTH: Mapping[Tier, int] = {"S": 34, "M": 50, "L": 100}
 
 
@@ -41,10 +46,6 @@ class Share(NamedTuple):
     taken: float | None
 
 
-LOWEST = 32
-"""Of a panel that has room for facts below each other, in pixels."""
-
-
 class SystemPage(DisplayBase):
     """The warmth of a computer, or its load if it has no sensor; its load, memory and disk."""
 
@@ -63,17 +64,22 @@ class SystemPage(DisplayBase):
             hero = degrees(system.temperature_c, self.config.units)
             label, shares = "Temp", [load, memory, disk]
         page = canvas.inset()
-        if canvas.width >= 4 * canvas.height and canvas.height >= LOWEST:
+        wide = page.width >= 1.5 * page.height
+        low = TALL["L"] if canvas.tier == "L" and not wide else LOW
+        block, gap = low.block(len(shares)), GAP[canvas.tier]
+        if is_double(canvas) and canvas.height >= FACTS_HEIGHT:
             page, facts = page.split(gap=canvas.height // 4)
             draw_facts(facts, system)
         else:
-            page, foot = page.rows(1.0, "caption")
-            draw_foot(foot, system)
-        if page.width >= 1.5 * page.height:
-            number, bars = page.cols(HERO_WIDTH[canvas.tier], 1.0, gap=canvas.height // 8)
+            above, foot = page.rows(1.0, "caption")
+            if above.height >= (block if wide else HERO_HEIGHT + gap + block):
+                page = above
+                draw_foot(foot, system)
+        if wide:
+            width = min(HERO_WIDTH[canvas.tier], page.width)
+            number, bars = page.cols(width, 1.0, gap=canvas.height // 8)
         else:
-            kind = TALL["L"] if canvas.tier == "L" else LOW
-            number, bars = page.rows(1.0, kind.block(len(shares)))
+            number, bars = page.rows(1.0, min(block, max(page.height - HERO_HEIGHT - gap, 0)))
         draw_hero(number, hero, label)
         draw_bars(bars, shares)
 
@@ -81,7 +87,9 @@ class SystemPage(DisplayBase):
 def draw_hero(canvas: Canvas, hero: str, label: str) -> None:
     """The number, and below it what it is, if there is room."""
     _, height = canvas.text_size(hero, role="hero")
-    _, number, name, _ = canvas.rows(0.5, height, "caption", 0.5)
+    below = GAP[canvas.tier] + canvas.text_size(label, role="caption")[1]
+    block = height + below if height + below <= canvas.height else height
+    number, name = canvas.rows(0.5, block, 0.5, gap=0)[1].rows(height, "caption")
     number.text(hero, role="hero")
     name.text(label, "dim", role="caption")
 
@@ -136,20 +144,15 @@ def bar_color(taken: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
-
-
-def degrees(celsius: float, units: str) -> str:
-    """In the reader's units."""
-    return f"{celsius if units == 'metric' else celsius * 1.8 + 32:.0f}°"
+    return UNKNOWN if share is None else f"{share:.0%}"
 
 
 def up(seconds: float | None) -> str:
-    return "–" if seconds is None else age_words(timedelta(seconds=seconds))
+    return UNKNOWN if seconds is None else age_words(timedelta(seconds=seconds))
 
 
 def rate(bytes_s: float | None) -> str:
-    return "–" if bytes_s is None else f"{compact(bytes_s)}/s"
+    return UNKNOWN if bytes_s is None else f"{compact(bytes_s)}/s"
 
 
 if __name__ == "__main__":

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from framework import Canvas, DisplayBase, Feed
-from framework.canvas import Tier
+from framework.canvas import GAP, Tier
 from framework.colours import Colour
-from pages.forecast import Sky, Units, credits_of, degrees, draw_credit, sky, speed
+from pages.forecast import SOURCE, credits_of, places_of
+from pages.layout import is_double
+from pages.sky import Sky, sky
+from pages.spelling import Units, degrees, speed
 from pages.weather_daily import coming_days
 from pages.weather_hourly import draw_hours
 from services.feeds import AirQuality, AtPlace, Weather
@@ -19,6 +22,8 @@ AIR: tuple[tuple[int, Colour], ...] = ((50, "green"), (150, "amber"), (200, "red
 """The colour up to each index; above the last it is violet. The EPA's, but that its yellow and its
 orange are one amber."""
 HEAD_PX: Mapping[Tier, int] = {"S": 16, "M": 24, "L": 50}
+ICON_PX = 24
+"""The largest there is: a head that is not wide has it above the number."""
 GAP_PX = 4
 NARROW_PX = 48
 """Below that, an icon and a number do not go beside each other."""
@@ -31,6 +36,8 @@ class Fact(NamedTuple):
     label: str
     value: str
     color: Colour = "text"
+    alt: Sequence[str] = ()
+    """Shorter labels."""
 
 
 class Seen(NamedTuple):
@@ -43,7 +50,8 @@ class Seen(NamedTuple):
     air: Fact | None
     facts: Sequence[Fact]
     """All that is known beside, what matters most first."""
-    credits: Sequence[str]
+    places: Sequence[str]
+    """Where, if the feed says so: the longest spelling first."""
 
 
 class WeatherPage(DisplayBase):
@@ -57,10 +65,10 @@ class WeatherPage(DisplayBase):
 
     def draw(self, canvas: Canvas, now: datetime) -> None:
         weather, units = self.weather, self.config.units
-        name = self.following["weather"].name
-        if canvas.width >= 4 * canvas.height:
+        places = places_of(self.following["weather"].name)
+        if is_double(canvas):
             canvas, hours = canvas.split(gap=0)
-            draw_hours(draw_credit(hours.inset(), name), weather, now, units)
+            draw_hours(hours.inset(), weather, now, units, places)
         today = coming_days(weather, now)[0]
         air = air_fact(self.air) if self.air and near(self.air, weather) else None
         seen = Seen(
@@ -70,7 +78,7 @@ class WeatherPage(DisplayBase):
             low=degrees(today.low_c, units),
             air=air,
             facts=[*([air] if air else []), *weather_facts(weather, units)],
-            credits=credits_of(name),
+            places=places,
         )
         page = canvas.inset()
         if page.width < min(NARROW_PX, 1.5 * page.height):
@@ -89,9 +97,10 @@ def draw_narrow(page: Canvas, seen: Seen) -> None:
 
 
 def draw_small(page: Canvas, seen: Seen) -> None:
-    """Beside each other, and one row of facts."""
-    head, _, foot = page.rows(min(HEAD_PX["S"], page.height), 1.0, "body")
-    picture, hero = head.cols(head.height, 1.0)
+    """Beside each other, and one row of facts; between them whose they are, if there is room."""
+    head, middle, foot = page.rows(min(HEAD_PX["S"], page.height), 1.0, "body")
+    least = head.text_size(seen.now, role="caption")[0]
+    picture, hero = head.cols(min(head.height, head.width - least - GAP["S"]), 1.0)
     picture.icon(seen.sky.icon)
     hero.text(seen.now, role="hero", align="right")
     widths = [foot.text_size(text, role="body")[0] for text in (seen.high, seen.low)]
@@ -100,23 +109,19 @@ def draw_small(page: Canvas, seen: Seen) -> None:
     low.text(seen.low, "sky", role="body")
     if seen.air:
         text = f"AQI {seen.air.value}"
-        rest.text(text, seen.air.color, role="body", align="right", alt=[seen.air.value])
+        rest.text(text, seen.air.color, role="body", align="right", alt=[""])
     else:
-        rest.text(seen.sky.word, "dim", role="caption", align="right", alt=[""])
+        first, *others = seen.sky.names
+        rest.text(first, "dim", role="caption", align="right", alt=[*others, ""])
+    first, *others = credits_of(seen.places)
+    middle.text(first, "faint", role="caption", align="right", alt=[*others, ""])
 
 
 def draw_large(page: Canvas, seen: Seen) -> None:
     """All that there is room for."""
     wide = page.width >= 1.5 * page.height
     head, title, _, rest = page.rows(HEAD_PX[page.tier], "title", 1, 1.0, gap=2)
-    # The name of the place, if it has one, may take half the room of what the weather is called.
-    place = title.text_size(seen.credits[1] if wide else "", role="caption")[0]
-    room = title.width - GAP_PX - min(place, title.width // 2)
-    length = title.text_size(seen.sky.name, role="title")[0]
-    words, credit = title.cols(min(length, room), 1.0, gap=GAP_PX)
-    words.text(seen.sky.name, role="title", alt=[seen.sky.word])
-    first, *others = seen.credits
-    credit.text(first, "faint", role="caption", align="right", valign="bottom", alt=others)
+    named = draw_heading(title, seen, wide=wide)
     if wide:
         widths = [head.text_size(text, role="title")[0] for text in (seen.high, seen.low)]
         head, extremes = head.cols(1.0, max(widths))
@@ -128,13 +133,46 @@ def draw_large(page: Canvas, seen: Seen) -> None:
         columns = (rest,)
     high.text(seen.high, "amber", role="hero", align="right" if wide else "left")
     low.text(seen.low, "sky", role="hero", align="right")
-    picture, hero = head.cols(HEAD_PX[page.tier], 1.0)
+    beside = wide or page.tier == "M"
+    picture, hero = head.cols(head.height, 1.0) if beside else head.rows(ICON_PX, 1.0)
     picture.icon(seen.sky.icon)
-    hero.text(seen.now, role="hero")
+    hero.text(seen.now, role="hero", align="left" if beside else "center")
     height = rest.text_size("0", role="body")[1]
     cells = [cell for part in columns for cell in part.grid(part.width, height, gap=3)]
-    for cell, fact in zip(cells, seen.facts, strict=False):
-        cell.pair(*fact)
+    facts = [fact for fact in seen.facts if has_room(columns[0], fact)]
+    if not named and len(cells) > len(facts):
+        cells[-1].text(SOURCE, "faint", role="caption", align="right", alt=[""])
+    for cell, fact in zip(cells, facts, strict=False):
+        cell.pair(fact.label, fact.value, fact.color, alt=fact.alt)
+
+
+def draw_heading(canvas: Canvas, seen: Seen, *, wide: bool) -> bool:
+    """What the weather is called, and beside it whose it is. If that is not ``wide`` enough for
+    both, where it is: what it is like the icon says. Returns whether the source was named."""
+    if seen.places and not wide:
+        sizes = {each: canvas.text_size(each, role="hero")[0] for each in seen.places}
+        place = next((each for each in sizes if sizes[each] < canvas.width), seen.places[-1])
+        canvas.text(place, role="hero")
+        return False
+    first, *others = credits_of(seen.places)
+    widths = [canvas.text_size(each, role="caption")[0] for each in (first, *others)]
+    # A place may take half the room of what the weather is called.
+    place_width = next((each for each in widths[1:] if each <= canvas.width // 2), 0)
+    room = canvas.width - GAP_PX - place_width
+    names = [canvas.text_size(each, role="title")[0] for each in seen.sky.names]
+    words, credit = canvas.cols(
+        next((each for each in names if each <= room), room), 1.0, gap=GAP_PX
+    )
+    words.text(seen.sky.names[0], role="hero", alt=seen.sky.names[1:])
+    credit.text(first, "faint", role="caption", align="right", valign="bottom", alt=[*others, ""])
+    return widths[0] <= credit.width
+
+
+def has_room(canvas: Canvas, fact: Fact) -> bool:
+    """Whether it fits with the shortest of its labels: a number alone would say nothing."""
+    label, _ = canvas.text_size([fact.label, *fact.alt][-1], role="caption")
+    value, _ = canvas.text_size(fact.value, role="body", tabular=True)
+    return label + GAP_PX + value <= canvas.width
 
 
 def weather_facts(weather: Weather, units: Units) -> list[Fact]:
@@ -145,7 +183,7 @@ def weather_facts(weather: Weather, units: Units) -> list[Fact]:
     if weather.wind_kmh is not None:
         found.append(Fact(wind_name(weather.wind_from_deg), speed(weather.wind_kmh, units)))
     if weather.humidity_percent is not None:
-        found.append(Fact("Humidity", f"{weather.humidity_percent:.0f}%"))
+        found.append(Fact("Humidity", f"{weather.humidity_percent:.0f}%", alt=["Hum"]))
     if weather.gusts_kmh is not None:
         found.append(Fact("Gust", speed(weather.gusts_kmh, units)))
     return found
@@ -160,7 +198,7 @@ def near(one: AtPlace, other: AtPlace) -> bool:
 def air_fact(air: AirQuality) -> Fact:
     color = next((color for most, color in AIR if air.us_aqi <= most), "violet")
     label = f"AQI {air.main_pollutant}" if air.main_pollutant else "AQI"
-    return Fact(label, str(air.us_aqi), color)
+    return Fact(label, str(air.us_aqi), color, alt=["AQI"])
 
 
 def wind_name(from_deg: float | None) -> str:

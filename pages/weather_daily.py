@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from framework import Canvas, DisplayBase, Feed
 from framework.canvas import Tier
-from pages.clock import DAYS
-from pages.forecast import Entry, degrees, draw_credit, draw_entries, sky
+from pages.forecast import Entry, draw_entries, places_of
+from pages.sky import sky
+from pages.spelling import DAYS, degrees
 from services.feeds import Weather, WeatherDay
 
 WIDTH: Mapping[Tier, int] = {"S": 30, "M": 27, "L": 32}
@@ -25,16 +26,17 @@ class DailyPage(DisplayBase):
     weather = Feed(Weather)
 
     def draw(self, canvas: Canvas, now: datetime) -> None:
-        page, units = draw_credit(canvas.inset(), self.following["weather"].name), self.config.units
+        units = self.config.units
         entries = [
             Entry(
-                label=DAYS[day.on.weekday()][:3],
+                labels=[DAYS[day.on.weekday()][:letters] for letters in (3, 2, 1)],
                 icon=sky(day.code, is_day=True).icon,
                 values=[(degrees(day.high_c, units), "amber"), (degrees(day.low_c, units), "sky")],
             )
             for day in coming_days(self.weather, now)
         ]
-        draw_entries(page, entries, width=WIDTH, icon=ICON)
+        places = places_of(self.following["weather"].name)
+        draw_entries(canvas.inset(), entries, places, width=WIDTH, icon=ICON)
 
 
 def coming_days(weather: Weather, now: datetime) -> tuple[WeatherDay, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from framework import Canvas, Config, DisplayBase, Feed
 from framework.canvas import Tier
-from pages.forecast import Entry, Units, degrees, draw_credit, draw_entries, sky
+from pages.forecast import Entry, draw_entries, places_of
+from pages.sky import sky
+from pages.spelling import Units, degrees
 from services.feeds import Weather, WeatherHour
 
 EVERY = 3
@@ -31,22 +33,28 @@ class HourlyPage(DisplayBase[HourlyConfig]):
     weather = Feed(Weather)
 
     def draw(self, canvas: Canvas, now: datetime) -> None:
-        page = draw_credit(canvas.inset(), self.following["weather"].name)
-        draw_hours(page, self.weather, now, self.config.units, self.config.hours)
+        units, places = self.config.units, places_of(self.following["weather"].name)
+        draw_hours(canvas.inset(), self.weather, now, units, places, clock=self.config.hours)
 
 
 def draw_hours(
-    canvas: Canvas, weather: Weather, now: datetime, units: Units, clock: Literal[12, 24] = 24
+    canvas: Canvas,
+    weather: Weather,
+    now: datetime,
+    units: Units,
+    places: Sequence[str],
+    *,
+    clock: Literal[12, 24] = 24,
 ) -> None:
     entries = [
         Entry(
-            label=hour_label(hour.at, clock),
+            labels=hour_labels(hour.at, clock),
             icon=sky(hour.code, hour.is_day).icon,
             values=[(degrees(hour.temperature_c, units), "text"), (rain(hour), "sky")],
         )
         for hour in coming(weather.hours, now)[::EVERY]
     ]
-    draw_entries(canvas, entries, width=WIDTH, icon=ICON)
+    draw_entries(canvas, entries, places, width=WIDTH, icon=ICON)
 
 
 def coming(hours: tuple[WeatherHour, ...], now: datetime) -> tuple[WeatherHour, ...]:
@@ -54,8 +62,12 @@ def coming(hours: tuple[WeatherHour, ...], now: datetime) -> tuple[WeatherHour, 
     return tuple(hour for hour in hours if now < hour.at + timedelta(hours=1)) or hours
 
 
-def hour_label(at: datetime, clock: Literal[12, 24]) -> str:
-    return f"{at:%H}" if clock == 24 else f"{at.hour % 12 or 12} {'AM' if at.hour < 12 else 'PM'}"
+def hour_labels(at: datetime, clock: Literal[12, 24]) -> list[str]:
+    """The longest first."""
+    if clock == 24:
+        return [f"{at:%H}"]
+    hour, half = f"{at.hour % 12 or 12}", "AM" if at.hour < 12 else "PM"
+    return [f"{hour} {half}", f"{hour}{half}", hour]
 
 
 def rain(hour: WeatherHour) -> str:

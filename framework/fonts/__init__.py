@@ -9,6 +9,7 @@ Files are read on first use. Where they come from, and under which licence, is i
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,6 +17,8 @@ from importlib.resources import files
 from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageFont
+
+log = logging.getLogger(__name__)
 
 REPLACEMENT = "?"
 LONGEST_TEXT = 2000
@@ -160,6 +163,8 @@ def _glyph(font: Font, character: str) -> Glyph:
         for source in (font, FIXED_5X8.times(max(1, font.cap // FIXED_5X8.cap))):
             glyph = _own_glyph(source, candidate)
             if glyph is not None:
+                if candidate != character:
+                    log.debug("no font has U+%04X: it is drawn as %s", ord(character), candidate)
                 return glyph
     raise LookupError(f"{font.file} has no {REPLACEMENT!r}")
 

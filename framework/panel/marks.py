@@ -17,11 +17,13 @@ from framework.colours import rgb
 from framework.fonts import TINY5, Line
 
 STRIP = 9
-"""Rows at the bottom that say how old an expired page is; heroes stay above them."""
+"""Rows at the bottom that say how old a page is; the page is drawn for those above them."""
 SENTENCE = 100
 """A panel as wide has room for one, on two lines."""
 _SIZES = {"S": (12, 5, 6, 7), "M": (24, 10, 6, 8), "L": (24, 15, 10, 15)}
 """Of a notice: its icon, its headline, a line below, and from that to the next, in dots."""
+OFFLINE = (" cannot be reached", " does not answer in time")
+"""What ``self.http`` says of a source that is not there. Of any other reason, somebody answered."""
 EXPIRED_SHARE = 0.4
 """How bright an expired page is. A quarter was unreadable."""
 
@@ -38,22 +40,18 @@ def age_words(delta: timedelta) -> str:
     return f"{seconds // 86400} d"
 
 
-def late(image: Image.Image, share_left: float, age: str | None) -> None:
+def late(image: Image.Image, share_left: float, age: str) -> None:
     """Mark a page as late, in place: a line in the last row, as long as the share of time that is
-    left before it expires. ``age``: in words, while they are due."""
+    left before it expires. ``age``: in words, while they are due; the page is above the strip."""
     width, height = image.size
     length = max(1, round(min(max(share_left, 0.0), 1.0) * width))
     image.paste(0, (0, height - 1, width, height))
     image.paste(rgb("late"), (0, height - 1, length, height))
-    if age is not None:
-        small = tier_of(height) == "S"
-        baseline = height - (2 if small else 3)
+    if age:
         right = width - MARGIN[tier_of(height)]
         line = _first_that_fits([f"{age} old", age], right)
         left = right - line.width
-        # As high as a row of the page's text, so that no upper halves of letters look out of it.
-        image.paste(0, (left - 2, baseline - (6 if small else 8), width, height - 1))
-        image.paste(rgb("late"), (left + line.left, baseline + line.top), line.mask)
+        image.paste(rgb("late"), (left + line.left, height - 2 + line.top), line.mask)
 
 
 def expired(image: Image.Image, title: str, age: str) -> None:
@@ -63,7 +61,7 @@ def expired(image: Image.Image, title: str, age: str) -> None:
     grey = image.convert("L").point([round(v * EXPIRED_SHARE) for v in range(256)])
     image.paste(grey.convert("RGB"))
     rule = height - STRIP
-    image.paste(0, (0, rule if small else rule - 2, width, height))
+    image.paste(0, (0, rule, width, height))
     image.paste(rgb("amber"), (0, rule, width, rule + 1))
     spellings = [f"{age} old", age] if small else [f"{title} {age} old", f"{age} old", age]
     line = _first_that_fits(spellings, width - 2)
@@ -91,10 +89,16 @@ def no_data(
     spellings = [failing, failing.partition(": ")[0]]
     if width < SENTENCE:
         spellings.append(source)
-    headlines = ["Source offline", "Offline"]
+    said = headline(failing)
     return _drawn(
-        width, height, _Notice(picture, "faint", headlines, "amber", spellings, "dim", wraps=True)
+        width, height, _Notice(picture, "faint", said, "amber", spellings, "dim", wraps=True)
     )
+
+
+def headline(failing: str) -> Sequence[str]:
+    """Of a page that has no data for that reason, the longest spelling first."""
+    is_offline = any(each in failing for each in OFFLINE)
+    return ["Source offline", "Offline"] if is_offline else ["No data"]
 
 
 def failed(width: int, height: int, title: str, problem: str) -> Image.Image:

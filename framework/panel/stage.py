@@ -9,7 +9,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from PIL import Image
@@ -58,6 +58,14 @@ class Frame:
     """How long after it came on all of its text has been shown."""
 
 
+class _Age(NamedTuple):
+    words: str
+    """Empty while they are not due."""
+    share_left: float | None
+    """Of the time between late and expired; None: it has expired."""
+    change_in_s: float
+
+
 class Stage:
     """Where one page plays."""
 
@@ -87,12 +95,13 @@ class Stage:
             source = " ".join(one.name for one in failing or missing)
             why = failing[0].failing if failing else ""
             return Frame(marks.no_data(width, height, page.icon, source, why), "no data", None)
-        drawn = self._draw(time, width, height, elapsed_s)
+        age = self._age(width, elapsed_s)
+        drawn = self._draw(time, width, height, elapsed_s, above_strip=bool(age and age.words))
         if drawn is None:
             picture = marks.failed(width, height, page.label, self._problem or "")
             return Frame(picture, "failed", self._retry_at_s - time.monotonic_s())
-        image, change_in_s = self._with_marks(drawn.image, elapsed_s)
-        changes = [change_in_s, self._until_turning_s(), self._until_tick_s()]
+        image = self._with_marks(drawn.image, (width, height), age) if age else drawn.image
+        changes = [age and age.change_in_s, self._until_turning_s(), self._until_tick_s()]
         if drawn.again_at_s is not None:
             changes.append(drawn.again_at_s - elapsed_s)
         soonest = min((one for one in changes if one is not None), default=None)
@@ -105,16 +114,24 @@ class Stage:
             return "no data"
         return _STATES[self.page.freshness()]
 
-    def _draw(self, time: BusTime, width: int, height: int, elapsed_s: float) -> Drawn | None:
-        """The page's own drawing, made anew only if something changed; None if it raised."""
+    def _draw(
+        self, time: BusTime, width: int, height: int, elapsed_s: float, *, above_strip: bool
+    ) -> Drawn | None:
+        """The page's own drawing, made anew only if something changed; None if it raised.
+
+        ``above_strip``: for the rows that its age in words leaves, which would cut what is there.
+        """
         page, now = self.page, self.page.now()
+        strict = self._strict and not above_strip  # a page may know no other size than the panel's
+        if above_strip:
+            height = max(1, height - marks.STRIP)
         seen = tuple(one.values(now) for one in page.following.values())
         of = (width, height, self._tick(now), *seen)
         if self._problem is not None and time.monotonic_s() < self._retry_at_s:
             return None
         if self._problem is None and self._drawn and _still_right(self._drawn, of, elapsed_s):
             return self._drawn
-        canvas = Canvas.blank(width, height, elapsed_s=elapsed_s, strict=self._strict)
+        canvas = Canvas.blank(width, height, elapsed_s=elapsed_s, strict=strict)
         began_s = time.monotonic_s()
         try:
             page.draw(canvas, now.astimezone(ZoneInfo(page.config.timezone)))
@@ -150,22 +167,30 @@ class Stage:
         delay_s = min(FIRST_RETRY_S * 2 ** min(self._outage.failures - 1, 16), LONGEST_RETRY_S)
         self._retry_at_s = time.monotonic_s() + delay_s
 
-    def _with_marks(self, image: Image.Image, elapsed_s: float) -> tuple[Image.Image, float | None]:
-        """``image`` with what the framework says of its age, and when that will change."""
+    def _age(self, width: int, elapsed_s: float) -> _Age | None:
+        """How old what it shows is; None: it is fresh."""
         freshness, oldest, now = self.page.freshness(), self.page.oldest(), self.page.now()
         if freshness is Freshness.FRESH or oldest is None or oldest.update is None:
-            return image, None
+            return None
         update = oldest.update
-        image = image.copy()
-        age = marks.age_words(now - update.since)
+        words = marks.age_words(now - update.since)
         if freshness is Freshness.EXPIRED:
-            marks.expired(image, self.page.label, age)
-            return image, AGE_CHANGES_S
-        left, step = _line(update, now, image.width)
-        shown_for_s = AGE_SHOWN_S - elapsed_s
-        marks.late(image, left, age if shown_for_s > 0 else None)
-        changes = step.total_seconds()
-        return image, min(changes, shown_for_s) if shown_for_s > 0 else changes
+            return _Age(words, None, AGE_CHANGES_S)
+        left, step = _line(update, now, width)
+        changes_s, shown_for_s = step.total_seconds(), AGE_SHOWN_S - elapsed_s
+        if shown_for_s <= 0:
+            return _Age("", left, changes_s)
+        return _Age(words, left, min(changes_s, shown_for_s))
+
+    def _with_marks(self, image: Image.Image, size: tuple[int, int], age: _Age) -> Image.Image:
+        """``image`` on the whole panel, with what the framework says of its age."""
+        whole = Image.new("RGB", size)
+        whole.paste(image)
+        if age.share_left is None:
+            marks.expired(whole, self.page.label, age.words)
+        else:
+            marks.late(whole, age.share_left, age.words)
+        return whole
 
     def _until_turning_s(self) -> float | None:
         """Seconds until the freshness of something that it shows changes."""

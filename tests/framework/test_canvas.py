@@ -236,6 +236,14 @@ def test_wrapping_that_has_no_room_ends_with_an_ellipsis() -> None:
     assert canvas.image_of_page.tobytes() == other.image_of_page.tobytes()
 
 
+def test_a_pair_has_the_longest_label_that_fits() -> None:
+    chosen, said = Canvas.blank(60, 64), Canvas.blank(60, 64)
+    chosen.pair("Humidity of the air", "63%", WHITE, alt=["Humidity", "Hum"])
+    said.pair("Humidity", "63%", WHITE)
+    assert chosen.image_of_page.tobytes() == said.image_of_page.tobytes()
+    assert ink(said)[0] == 0
+
+
 def test_a_pair_keeps_its_value_and_drops_its_label() -> None:
     wide, narrow = Canvas.blank(60, 64), Canvas.blank(30, 64)
     wide.pair("Rise", "11:42", WHITE)

@@ -58,6 +58,14 @@ class TestEveryFont:
         assert not same(font.line("▲"), font.line("?"))
         assert font.line("▲").mask.getbbox() is not None
 
+    def test_what_it_lacks_is_told_of_once(
+        self, font: Font, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fonts._glyph.cache_clear()
+        with caplog.at_level("DEBUG", logger="framework.fonts"):
+            assert same(font.line("東" * 2), font.line("??"))
+        assert caplog.messages == ["no font has U+6771: it is drawn as ?"]
+
     def test_its_file_and_its_licence_are_there(self, font: Font) -> None:
         name = font.file.partition(".")[0]
         assert (FOLDER / font.file).is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -41,8 +42,10 @@ def following(
     dropped: int = 0,
     failing: str = "",
     model: type[Values] = Reading,
+    required: bool = True,
 ) -> Following:
-    one = Following(name, Feed(model), logging.getLogger("test"))
+    feed: Feed[Any] = Feed(model) if required else Feed(model, required=False)
+    one = Following(name, feed, logging.getLogger("test"))
     one.dropped = dropped
     one.failing = failing
     if freshness is not None:
@@ -126,6 +129,17 @@ def test_what_is_worst_comes_first_and_then_it_goes_by_name() -> None:
 def test_a_feed_that_two_pages_follow_is_one() -> None:
     assert len(lines_of([*FEW, following("btc")], NOW)) == len(FEW)
     assert len(lines_of([*FEW, following("btc", None, model=Json)], NOW)) == len(FEW) + 1
+
+
+def test_an_optional_feed_that_nobody_publishes_is_not_missed() -> None:
+    assert len(lines_of([*FEW, following("aqi", None, required=False)], NOW)) == len(FEW)
+    for known in (
+        following("aqi", None),
+        following("aqi", required=False),
+        following("aqi", None, required=False, failing="api.example cannot be reached"),
+        following("aqi", None, required=False, dropped=1),
+    ):
+        assert "aqi" in [line.title for line in lines_of([*FEW, known], NOW)]
 
 
 def test_a_list_that_is_too_long_is_shown_in_parts_and_begins_again() -> None:

@@ -64,7 +64,9 @@ def drawn(moon: Moon, zone: ZoneInfo = BERLIN, width: int = 128, height: int = 6
     return canvas.image_of_page
 
 
-@pytest.mark.parametrize(("width", "height"), [(128, 64), (64, 32), (256, 64), (64, 64)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(128, 64), (64, 32), (256, 64), (64, 64), (192, 128), (96, 48)]
+)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_it_looks_as_it_should(moment: str, width: int, height: int) -> None:
     moon, zone = MOMENTS[moment]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.spelling import compact, spellings
+from pages.spelling import compact, degrees, speed, spellings
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -65,3 +65,22 @@ def test_every_spelling_is_shorter_than_the_first(number: float, decimals: int |
     first, *rest = spellings(number, decimals)
     assert all(len(each) < len(first) for each in rest)
     assert all(len(a) >= len(b) for a, b in pairwise(rest))
+
+
+@pytest.mark.parametrize(
+    ("celsius", "metric", "imperial"),
+    [
+        (0.0, "0°", "32°"),
+        (-0.4, "0°", "31°"),
+        (-12.6, "−13°", "9°"),
+        (36.6, "37°", "98°"),
+        (-40.0, "−40°", "−40°"),
+        (None, "–", "–"),
+    ],
+)
+def test_degrees(celsius: float | None, metric: str, imperial: str) -> None:
+    assert (degrees(celsius, "metric"), degrees(celsius, "imperial")) == (metric, imperial)
+
+
+def test_speeds() -> None:
+    assert (speed(14.4, "metric"), speed(14.4, "imperial")) == ("14 km/h", "9 mph")

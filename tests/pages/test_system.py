@@ -16,7 +16,7 @@ from framework.config import Config
 from framework.testing import assert_golden
 from framework.testing.clock import FakeClock
 from framework.update import Update
-from pages.system import SystemPage, degrees
+from pages.system import SystemPage
 from services.feeds import System
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "pages"
@@ -107,8 +107,3 @@ def test_a_bar_that_is_nearly_full_has_another_colour(share: float, color: str) 
     image = drawn(PI.model_copy(update=calm))
     assert dots(image, color) > 100
     assert all(not dots(image, other) for other in {"sky", "amber", "red"} - {color})
-
-
-def test_the_warmth_is_told_in_the_readers_units() -> None:
-    assert degrees(51.6, "metric") == "52°"
-    assert degrees(51.6, "imperial") == "125°"

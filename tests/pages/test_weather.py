@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -21,21 +22,42 @@ from framework.project import Project
 from framework.testing import FakeClock, Harness, assert_golden
 from framework.tools.instances import make_instances
 from framework.update import Update, Values
-from pages.forecast import SKIES, STORMY_KMH, degrees, sky, speed
+from pages.forecast import Entry, credits_of, labels_for, places_of
+from pages.sky import SKIES, STORMY_KMH, sky
 from pages.weather import WeatherPage, air_fact, near, weather_facts, wind_name
 from pages.weather_daily import DailyPage, coming_days
-from pages.weather_hourly import HourlyConfig, HourlyPage, coming, hour_label, rain
+from pages.weather_hourly import HourlyConfig, HourlyPage, coming, hour_labels, rain
 from services import airquality, weather
 from services.feeds import AirQuality, Weather
-from tests.services.openmeteo import AIR, FORECAST, NOW
+from tests.readme import CITIES
+from tests.services import openmeteo
+from tests.services.openmeteo import AIR, FORECAST
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "pages"
 SIZES = [(128, 64), (64, 32), (256, 64), (64, 64)]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HERE = Place(latitude=52.52, longitude=13.41)
+ZONE = ZoneInfo("Europe/Berlin")
 
-BERLIN = weather.weather(weather.Forecast.model_validate_json(json.dumps(FORECAST)), HERE)
+CLOCK_CHANGE = weather.weather(weather.Forecast.model_validate_json(json.dumps(FORECAST)), HERE)
+"""The night to come has an hour more."""
 AIR_OF_BERLIN = airquality.air_quality(airquality.Air.model_validate_json(json.dumps(AIR)), HERE)
+
+
+def a_week_before(values: Weather) -> Weather:
+    def before(at: datetime) -> datetime:
+        return (at.astimezone(UTC) - 7 * DAY).astimezone(ZONE)
+
+    parts = {
+        "observed": before(values.observed),
+        "hours": tuple(one.model_copy(update={"at": before(one.at)}) for one in values.hours),
+        "days": tuple(one.model_copy(update={"on": one.on - 7 * DAY}) for one in values.days),
+    }
+    return values.model_copy(update=parts)
+
+
+BERLIN = a_week_before(CLOCK_CHANGE)
+NOW = openmeteo.NOW - 7 * DAY
 
 
 def colder(values: Weather, by: float) -> Weather:
@@ -51,6 +73,7 @@ def colder(values: Weather, by: float) -> Weather:
 
 SIBERIA = colder(BERLIN, 28).model_copy(update={"code": 75, "is_day": False})
 NIGHT = BERLIN.model_copy(update={"is_day": False})
+SHOWERS = BERLIN.model_copy(update={"code": 82})
 NOTHING = BERLIN.model_copy(
     update={
         **dict.fromkeys(("temperature_c", "feels_like_c", "humidity_percent", "wind_kmh")),
@@ -98,6 +121,11 @@ def test_hours_and_days_look_as_they_should(moment: str, size: tuple[int, int]) 
     assert_golden(hourly, GOLDEN / f"hourly-{moment}-{size[0]}x{size[1]}.png")
     daily = drawn(DailyPage(config=Config()), values, size=size)
     assert_golden(daily, GOLDEN / f"daily-{moment}-{size[0]}x{size[1]}.png")
+
+
+def test_the_night_in_which_the_clocks_change_has_an_hour_more() -> None:
+    image = drawn(HourlyPage(config=HourlyConfig()), CLOCK_CHANGE, now=openmeteo.NOW)
+    assert_golden(image, GOLDEN / "hourly-clock-change-128x64.png")
 
 
 def test_where_and_in_whose_units_is_told_apart() -> None:
@@ -150,7 +178,7 @@ def test_every_code_has_its_icon_by_day_and_by_night(code: int, is_day: bool | N
 
 @pytest.mark.parametrize("code", [None, 4, 100, 999])
 def test_what_is_no_code_of_theirs_is_neither_fair_nor_foul(code: int | None) -> None:
-    assert sky(code, is_day=True) == ("thermometer", "–", "–")
+    assert sky(code, is_day=True) == ("thermometer", ("–",))
     assert icon_image("thermometer", 24) is not None
 
 
@@ -161,26 +189,15 @@ def test_a_gale_is_the_weather_if_nothing_falls() -> None:
     assert sky(65, True, 2 * STORMY_KMH) == SKIES[65]
 
 
+def test_the_shortest_name_of_every_weather_fits_the_smallest_panel_that_shows_it() -> None:
+    canvas = Canvas.blank(64, 64)
+    room = canvas.inset().width
+    for code in (*SKIES, None):
+        assert canvas.text_size(sky(code, True).names[-1], role="title")[0] <= room
+    assert canvas.text_size(sky(0, True, STORMY_KMH).names[-1], role="title")[0] <= room
+
+
 # Words and numbers.
-
-
-@pytest.mark.parametrize(
-    ("celsius", "metric", "imperial"),
-    [
-        (0.0, "0°", "32°"),
-        (-0.4, "0°", "31°"),
-        (-12.6, "−13°", "9°"),
-        (36.6, "37°", "98°"),
-        (-40.0, "−40°", "−40°"),
-        (None, "–", "–"),
-    ],
-)
-def test_degrees(celsius: float | None, metric: str, imperial: str) -> None:
-    assert (degrees(celsius, "metric"), degrees(celsius, "imperial")) == (metric, imperial)
-
-
-def test_speeds() -> None:
-    assert (speed(14.4, "metric"), speed(14.4, "imperial")) == ("14 km/h", "9 mph")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +225,7 @@ def test_what_is_not_known_is_not_said() -> None:
 )
 def test_air_has_the_colour_of_its_index(us_aqi: int, color: str) -> None:
     air = AIR_OF_BERLIN.model_copy(update={"us_aqi": us_aqi})
-    assert air_fact(air) == ("AQI PM2.5", str(us_aqi), color)
+    assert air_fact(air) == ("AQI PM2.5", str(us_aqi), color, ["AQI"])
     assert air_fact(air.model_copy(update={"main_pollutant": None})).label == "AQI"
 
 
@@ -221,7 +238,40 @@ def test_the_air_of_another_city_is_not_shown() -> None:
     assert drawn(WeatherPage(config=Config()), BERLIN, AIR_OF_BERLIN) != without
 
 
+@pytest.mark.parametrize("size", [*SIZES, (64, 128), (96, 48), (192, 128)])
+@pytest.mark.parametrize("page", [WeatherPage, DailyPage, HourlyPage])
+def test_two_cities_are_told_apart(page: type[DisplayBase[Any]], size: tuple[int, int]) -> None:
+    one, other, long = (
+        drawn(page(config=page.config_class(), feeds={"weather": name}), BERLIN, size=size)
+        for name in ("bern", "oslo", "san-francisco-international-airport")
+    )
+    assert len({image.tobytes() for image in (one, other, long)}) == 3
+
+
+def test_a_place_is_spelled_with_fewer_words_and_then_not_at_all() -> None:
+    assert places_of("weather") == []
+    assert places_of("new-york-city") == ["New York City", "New York", "New"]
+    assert credits_of([]) == ["Open-Meteo"]
+    assert credits_of(places_of("new-york")) == ["New York · Open-Meteo", "New York", "New"]
+
+
+def test_a_place_that_finds_no_room_takes_none() -> None:
+    feeds = {"weather": 30 * "x"}
+    assert drawn(WeatherPage(config=Config(), feeds=feeds), SHOWERS) == drawn(
+        WeatherPage(config=Config()), SHOWERS
+    )
+
+
 # Hours and days.
+
+
+def test_labels_are_all_as_long() -> None:
+    entries = [Entry([f"{hour} PM", f"{hour}PM", hour], "sun", []) for hour in ("9", "10")]
+    canvas = Canvas.blank(64, 32)
+    assert labels_for(canvas, entries, 20) == ["9 PM", "10 PM"]
+    assert labels_for(canvas, entries, 19) == ["9PM", "10PM"]
+    assert labels_for(canvas, entries, 17) == ["9", "10"]
+    assert labels_for(canvas, entries, 3) == ["", ""]
 
 
 def test_hours_that_are_over_are_left_out() -> None:
@@ -233,18 +283,23 @@ def test_hours_that_are_over_are_left_out() -> None:
 
 def test_days_change_at_midnight_at_the_place() -> None:
     midnight = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)
-    assert coming_days(BERLIN, midnight - timedelta(seconds=1))[0].on == date(2026, 10, 24)
-    assert coming_days(BERLIN, midnight)[0].on == date(2026, 10, 25)
-    assert coming_days(BERLIN, midnight + 9 * DAY) == BERLIN.days
+    assert coming_days(CLOCK_CHANGE, midnight - timedelta(seconds=1))[0].on == date(2026, 10, 24)
+    assert coming_days(CLOCK_CHANGE, midnight)[0].on == date(2026, 10, 25)
+    assert coming_days(CLOCK_CHANGE, midnight + 9 * DAY) == CLOCK_CHANGE.days
 
 
 @pytest.mark.parametrize(
     ("hour", "by_24", "by_12"),
-    [(0, "00", "12 AM"), (9, "09", "9 AM"), (12, "12", "12 PM"), (15, "15", "3 PM")],
+    [
+        (0, "00", ["12 AM", "12AM", "12"]),
+        (9, "09", ["9 AM", "9AM", "9"]),
+        (12, "12", ["12 PM", "12PM", "12"]),
+        (15, "15", ["3 PM", "3PM", "3"]),
+    ],
 )
-def test_hours_have_their_names(hour: int, by_24: str, by_12: str) -> None:
+def test_hours_have_their_names(hour: int, by_24: str, by_12: list[str]) -> None:
     at = NOW.replace(hour=hour)
-    assert (hour_label(at, 24), hour_label(at, 12)) == (by_24, by_12)
+    assert (hour_labels(at, 24), hour_labels(at, 12)) == ([by_24], by_12)
 
 
 @pytest.mark.parametrize(("percent", "said"), [(None, ""), (9, ""), (10, "10%"), (100, "100%")])
@@ -254,34 +309,6 @@ def test_rain_is_said_if_it_is_probable(percent: float | None, said: str) -> Non
 
 # Together.
 
-TWO_CITIES = """
-[config.berlin]
-latitude = 52.52
-longitude = 13.41
-
-[config.oslo]
-latitude = 59.91
-longitude = 10.75
-
-[[service]]
-use = "weather"
-name = "berlin"
-
-[[service]]
-use = "weather"
-name = "oslo"
-
-[[page]]
-use = "weather"
-name = "in-berlin"
-feeds = { weather = "berlin" }
-
-[[page]]
-use = "weather"
-name = "in-oslo"
-feeds = { weather = "oslo" }
-"""
-
 
 def answer(request: httpx2.Request) -> Mapping[str, Any]:
     warm = request.url.params["latitude"] == "52.52"
@@ -289,11 +316,11 @@ def answer(request: httpx2.Request) -> Mapping[str, Any]:
 
 
 async def test_two_cities_at_once(tmp_path: Path) -> None:
-    (tmp_path / "matrix.toml").write_text(TWO_CITIES)
+    (tmp_path / "matrix.toml").write_text(CITIES)
     project = Project.find({}, tmp_path)
     made = make_instances(project, project.services, project.pages)
     pages = [one.page for one in made.pages]
-    async with Harness(*made.services, *pages, now=NOW, http={weather.URL: answer}) as h:
+    async with Harness(*made.services, *pages, now=openmeteo.NOW, http={weather.URL: answer}) as h:
         await h.fetch()
         temperatures = {
             name: update.values.temperature_c

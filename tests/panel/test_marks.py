@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,10 +13,15 @@ from PIL import Image
 
 from framework.canvas import Canvas
 from framework.colours import rgb
-from framework.panel.marks import STRIP, age_words, expired, failed, late, no_data
-from framework.testing import assert_golden
+from framework.config import Config
+from framework.panel.marks import STRIP, age_words, expired, failed, headline, late, no_data
+from framework.server import ServerBase
+from framework.testing import Canned, Harness, assert_golden
+from framework.update import Values
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "marks"
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+URL = "https://buoys.example/harbour.json"
 SIZES = [(128, 64), (64, 32)]
 ANY_SIZE = st.tuples(st.integers(1, 256), st.integers(1, 128))
 
@@ -27,6 +33,12 @@ def page(width: int, height: int) -> Image.Image:
     hero.text("18°", role="hero")
     facts.pair("Feels", "24:00", "sky")
     return canvas.image_of_page
+
+
+def above_strip(width: int, height: int) -> Image.Image:
+    image = Image.new("RGB", (width, height))
+    image.paste(page(width, height - STRIP))
+    return image
 
 
 def last_row(image: Image.Image) -> list[tuple[int, ...] | float | None]:
@@ -53,7 +65,7 @@ def test_an_age_is_said_in_one_unit_and_never_more_than_it_is(age: timedelta, wo
 @pytest.mark.parametrize("size", SIZES)
 def test_late_changes_the_last_row_and_nothing_else(size: tuple[int, int]) -> None:
     before, image = page(*size), page(*size)
-    late(image, 0.25, None)
+    late(image, 0.25, "")
     above = (0, 0, size[0], size[1] - 1)
     assert image.crop(above).tobytes() == before.crop(above).tobytes()
     quarter = size[0] // 4
@@ -63,7 +75,7 @@ def test_late_changes_the_last_row_and_nothing_else(size: tuple[int, int]) -> No
 @pytest.mark.parametrize(("share", "dots"), [(-1.0, 1), (0.0, 1), (0.004, 1), (1.0, 64), (9.0, 64)])
 def test_the_line_is_there_as_long_as_the_page_is_late(share: float, dots: int) -> None:
     image = page(64, 32)
-    late(image, share, None)
+    late(image, share, "")
     assert last_row(image).count(rgb("late")) == dots
 
 
@@ -116,11 +128,44 @@ def test_a_source_that_is_offline_looks_as_it_should(width: int, height: int) ->
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_source_that_answers_is_not_called_offline(width: int, height: int) -> None:
+    why = "there is no bitcoin.eur: bitcoin is an object with the keys 'usd', 'last_updated_at'"
+    image = no_data(width, height, None, "btc", why)
+    assert_golden(image, GOLDEN / f"unusable-{width}x{height}.png")
+
+
+class Tide(Values):
+    height_m: float
+
+
+class TideServer(ServerBase[Tide]):
+    async def fetch(self) -> Tide:
+        return (await self.http.get(URL)).model(Tide)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (httpx2.ConnectError("no route"), "Source offline"),
+        (httpx2.ReadTimeout("slow"), "Source offline"),
+        (Canned(status=500), "No data"),
+        (b"<html>", "No data"),
+        ({"height_ft": 1}, "No data"),
+    ],
+)
+async def test_it_is_offline_if_nobody_answers(answer: object, said: str) -> None:
+    async with Harness(TideServer(config=Config()), now=T0, http={URL: answer}) as h:
+        await h.fetch()
+    assert h.unavailable is not None
+    assert headline(h.unavailable)[0] == said
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
 def test_they_look_as_they_should(width: int, height: int) -> None:
     size = f"{width}x{height}"
-    just_on, later, old = page(width, height), page(width, height), page(width, height)
+    later, just_on, old = page(width, height), *(above_strip(width, height) for _ in range(2))
     late(just_on, 0.62, "12 min")
-    late(later, 0.3, None)
+    late(later, 0.3, "")
     expired(old, "Weather", "2 h")
     assert_golden(just_on, GOLDEN / f"late-just-on-{size}.png")
     assert_golden(later, GOLDEN / f"late-{size}.png")

@@ -15,7 +15,7 @@ from framework.canvas import Canvas
 from framework.config import Config
 from framework.display import DisplayBase
 from framework.feed import Feed, fail
-from framework.panel.marks import no_data
+from framework.panel.marks import STRIP, no_data
 from framework.panel.stage import Frame, Stage
 from framework.testing.clock import FakeClock
 from framework.update import Freshness, Update, Values
@@ -149,7 +149,7 @@ async def test_late_and_expired_change_the_picture_and_say_when_they_come(
     expired = show(9)
     assert expired.state == "expired"
     assert expired.image.tobytes() not in (fresh.image.tobytes(), late.image.tobytes())
-    assert len(page.drawn) == 1
+    assert len(page.drawn) == 2
 
 
 async def test_a_late_page_says_its_age_when_it_comes_on(clock: FakeClock) -> None:
@@ -160,6 +160,28 @@ async def test_a_late_page_says_its_age_when_it_comes_on(clock: FakeClock) -> No
     first, later = show(0.5), show(2.5)
     assert first.image.tobytes() != later.image.tobytes()
     assert first.change_in_s == pytest.approx(1.5)
+
+
+async def test_what_says_its_age_covers_nothing_of_a_page(clock: FakeClock) -> None:
+    heights = []
+    page = TidePage(lambda canvas: heights.append(canvas.height))
+    show = look(page, clock)
+    take(page, Tide(height_m=1))
+    show(9)
+    await clock.advance(GOOD_FOR)
+    show(0.5)
+    show(2.5)
+    await clock.advance(GOOD_FOR)
+    show(9)
+    assert heights == [64, 64 - STRIP, 64, 64 - STRIP]
+
+
+async def test_a_page_that_knows_one_size_only_is_cut_by_its_age(clock: FakeClock) -> None:
+    page = TidePage(lambda canvas: canvas.disc(60, 60, 4, "sky"))
+    page.on(clock)
+    take(page, Tide(height_m=1))
+    await clock.advance(2 * GOOD_FOR)
+    assert Stage(page, strict=True).frame(clock, 128, 64, 9).state == "expired"
 
 
 async def test_before_the_bus_was_read_nothing_is_judged(clock: FakeClock) -> None:

@@ -5,9 +5,10 @@ Responsible for finding and importing it, and for saying what is wrong when that
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -18,9 +19,14 @@ from typing import NamedTuple, TypeVar
 import pydantic
 
 from framework.errors import ConfigError, MatrixError
+from framework.extras import lacking
 
 SERVICES = "matrix.services"
 PAGES = "matrix.pages"
+_WHERE: Mapping[str, str] = {
+    SERVICES: "is a service: it goes with matrix serve, and into a [[service]]",
+    PAGES: "is a page: it goes with matrix show, and into a [[page]]",
+}
 
 T = TypeVar("T")
 
@@ -81,11 +87,23 @@ def _value_of(name: str, group: str) -> str:
         raise ConfigError(
             f"{name} is offered by several packages. Say which: {' or '.join(values)}"
         )
-    names = sorted({point.name for point in points})
-    near = get_close_matches(name, names, 1)
+    for other in _WHERE.keys() - {group}:
+        if any(point.name == name for point in _points(other)):
+            raise ConfigError(misplaced(name, other))
+    raise ConfigError(unknown(name, {point.name for point in points}))
+
+
+def misplaced(name: str, group: str) -> str:
+    """What is said where ``name`` is of ``group``, and another is wanted."""
+    return f"{name} {_WHERE[group]}"
+
+
+def unknown(name: str, known: Collection[str]) -> str:
+    """What is said of a name that is none of those ``known``."""
+    near = get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise ConfigError(
-        f"{name} is not known: {hint}There are {', '.join(names) or 'none'}; "
+    return (
+        f"{name} is not known: {hint}There are {', '.join(sorted(known)) or 'none'}; "
         "a class of your own is written module:Class"
     )
 
@@ -104,6 +122,7 @@ def _load(value: str, target: str) -> object:
         if not hasattr(found, part):
             near = get_close_matches(part, names, 1)
             hint = f"did you mean {near[0]}?" if near else "check the name"
+            hint = _hidden(module_name) or hint
             raise ConfigError(f"{target}: there is no {part} in {module_name}; {hint}")
         found = getattr(found, part)
     return found
@@ -114,12 +133,17 @@ def _import(name: str, target: str) -> ModuleType | str:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+        missing = error.name or ""
+        if hidden := _hidden(missing):
+            return f"{target}: there is no module {missing}; {hidden}"
+        if missing and f"{name}.".startswith(f"{missing}."):
             return (
-                f"{target}: there is no module {error.name}, neither installed nor in "
+                f"{target}: there is no module {missing}, neither installed nor in "
                 f"{Path.cwd()}. Check its name, or start where it lies"
             )
-        needs = f"{name} needs {error.name}, which is not installed"
+        if problem := lacking(name, error):
+            return f"{target}: {problem}"
+        needs = f"{name} needs {missing}, which is not installed"
         return f"{target}: {needs}. Install it{raised_at(error)}"
     except MatrixError as error:
         return f"{target}: {error}{raised_at(error)}"
@@ -131,7 +155,20 @@ def _import(name: str, target: str) -> ModuleType | str:
         return f"{target}: {raised}. Mend it{raised_at(error)}"
 
 
-MACHINERY = ("<frozen ", str(Path(__file__).parent), str(Path(pydantic.__file__).parent))
+def _hidden(module: str) -> str:
+    """What is said if one of that name lies here, and Python has another; else nothing."""
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None)
+    for here in (Path.cwd() / top, Path.cwd() / f"{top}.py"):
+        if file and here.exists() and here.resolve() not in Path(file, "_").resolve().parents:
+            return f"{top} is the name of an installed module, which hides {here}. Rename yours"
+    return ""
+
+
+MACHINERY = (
+    "<frozen ",
+    *(str(Path(each).parent) for each in (__file__, importlib.__file__, pydantic.__file__)),
+)
 """What the names of files begin with that no user has to mend."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +35,9 @@ class Values(BaseModel):
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+    credit: ClassVar[str] = ""
+    """Whose data it is, for the panel's web page, if they ask to be named: "Tides by NOAA"."""
 
 
 V = TypeVar("V", bound=Values, default=Any)

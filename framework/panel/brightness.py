@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticKnownError
 
-from framework.errors import ConfigError
+from framework.extras import needed_by
 
 if TYPE_CHECKING:  # every command reads [panel], and few of them need what places need
     from framework.config.place import Spot
@@ -91,13 +91,6 @@ def sun_tables() -> Any:
 
     :raises ConfigError: it is not installed.
     """
-    try:
+    with needed_by("[panel] brightness that follows the Sun", "panel"):
         import ephem
-    except ModuleNotFoundError:
-        pass
-    else:
-        return ephem
-    raise ConfigError(
-        "[panel] brightness follows the Sun, and that needs ephem: pip install "
-        "'matrix-framework[panel]'"
-    )
+    return ephem

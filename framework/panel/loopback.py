@@ -10,8 +10,10 @@ free: a tunnel (``ssh -L``) may end at another one.
 from __future__ import annotations
 
 import errno
+import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -21,6 +23,8 @@ from framework.hosts import is_loopback
 USUAL_PORT = 8080
 OTHER_PORTS = 20
 """How many after the usual one are tried."""
+_ELSEWHERE: Mapping[int, str] = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses that nobody has (RFC 5737, RFC 3849), and the way to which is that to all others."""
 
 
 def admitted(host: str, origin: str | None) -> bool:
@@ -52,7 +56,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         except OSError as error:
             if error.errno == errno.EADDRINUSE and one != ports[-1]:
                 continue
-            raise ConfigError(_refusal(host, ports, error)) from error
+            raise ConfigError(_refusal(host, ports, error.errno or 0)) from error
         # Inherited by each connection: asyncio does not set it on sockets that others made, and a
         # frame that follows a status then waits 40 ms for the acknowledgement of the status.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -60,22 +64,39 @@ def listen(host: str, port: int | None) -> socket.socket:
     raise AssertionError("the last port returns or raises")
 
 
-def _refusal(host: str, ports: range, error: OSError) -> str:
-    reason = error.strerror or type(error).__name__
-    if len(ports) > 1:
+def _refusal(host: str, ports: range, number: int) -> str:
+    """``number``: that of the error, which is negative if ``host`` is a name that leads nowhere."""
+    if number == errno.EADDRINUSE and len(ports) > 1:
+        return f"ports {ports[0]} to {ports[-1]} on {host} are all taken: name one that is free"
+    if number == errno.EADDRINUSE:
         return (
-            f"no port from {ports[0]} to {ports[-1]} on {host} can be used for the panel in a "
-            f"browser ({reason}): name one that is free"
+            f"port {ports[0]} on {host} is taken: choose another, or leave it out to have a free "
+            "one found"
         )
-    return (
-        f"port {ports[0]} on {host} cannot be used for the panel in a browser ({reason}): choose "
-        "another, or leave it out to have a free one found"
-    )
+    if number == errno.EACCES:
+        return f"port {ports[0]} on {host} is not for this user: choose one from 1024 on"
+    if number < 0 or number in (errno.EADDRNOTAVAIL, errno.EINVAL):
+        return (
+            f"{host} is no address of this machine: name one that is, without a port, such as "
+            "127.0.0.1, or 0.0.0.0 for all of them"
+        )
+    return f"nothing can listen on {host}: {os.strerror(number)}. Name another address"
 
 
-def url(listening: socket.socket) -> str:
-    """Where a browser finds it. What listens on every address is found by the machine's name."""
+def urls(listening: socket.socket) -> list[str]:
+    """Where a browser finds it. What listens on every address is found by the machine's name, if
+    the browser's machine knows that, and by the address that it has in its network."""
     address, port = listening.getsockname()[:2]
+    hosts = [address]
     if ip_address(address).is_unspecified:
-        address = socket.gethostname()
-    return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"
+        hosts = [socket.gethostname(), *_own_address(listening.family)]
+    named = [f"[{host}]" if ":" in host else host for host in hosts]
+    return [f"http://{host}:{port}/" for host in named]
+
+
+def _own_address(family: int) -> list[str]:
+    """The one that others see; none, if there is no way to them."""
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((_ELSEWHERE[family], 9))  # it sends nothing, only the way is chosen
+        return [probe.getsockname()[0]]
+    return []

@@ -24,6 +24,7 @@ from framework.panel.player import Player, Turn
 from framework.panel.sinks import Sink
 from framework.panel.stage import Frame, Stage
 from framework.panel.status import FeedStatus, Status
+from framework.project import LONGEST_SIDE
 from framework.vitals import PanelVitals
 
 MARGIN_S = 0.002
@@ -60,6 +61,7 @@ class Show:
         self._bus = bus
         self._time = bus.time
         self._size = (width, height)
+        self._fixed = False
         self._remark = remark
         self._player = Player(
             tuple(
@@ -117,7 +119,13 @@ class Show:
         self._decide(self._player.pin(name, self._time.monotonic_s()))
 
     def resize(self, width: int, height: int) -> None:
-        self._size = (min(max(width, 1), 512), min(max(height, 1), 512))
+        if not self._fixed:
+            self._size = (min(max(width, 1), LONGEST_SIDE), min(max(height, 1), LONGEST_SIDE))
+        self._look.set()
+
+    def fix(self, size: tuple[int, int] | None) -> None:
+        self._fixed = size is not None
+        self._size = size or self._size
         self._look.set()
 
     def wake(self) -> None:
@@ -225,6 +233,7 @@ class Show:
             connected=self._connected or not self._followers(),
             width=self._size[0],
             height=self._size[1],
+            fixed=self._fixed,
             page=player.turn.name,
             why=player.why,
             next_title=titles[following.name] if following else None,
@@ -249,6 +258,7 @@ class Show:
                 expires=update.expires if update else None,
                 dropped=one.dropped,
                 failing=one.failing,
+                credit=one.model.credit,
             )
         return tuple(found.values())
 
@@ -276,7 +286,8 @@ async def show_in_browser(
 ) -> NoReturn:
     """Show pages in a browser, and on other sinks ``also``, until cancelled.
 
-    ``started`` is told the address. ``token``: who has it is let in, instead of this machine.
+    ``started`` is told the address, or "one or another". ``token``: who has it is let in, instead
+    of this machine.
 
     :raises ConfigError: the port is taken, or other machines reach ``host`` and there is no token.
     """
@@ -295,7 +306,8 @@ async def show_in_browser(
     )
 
     def came_up() -> None:
-        show.address = urlsplit(browser.url).netloc  # without a token, which all would read
-        started(browser.url)
+        places = [urlsplit(url).netloc for url in browser.urls]  # no token, which all would read
+        show.address = min(places, key=len)  # that of the LEDs is read, and typed
+        started(" or ".join(browser.urls))
 
     await show.run(came_up)

@@ -27,7 +27,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -39,15 +39,16 @@ from PIL import Image
 
 from framework.bustime import BusTime
 from framework.errors import ConfigError
+from framework.extras import needed_by
 from framework.hosts import is_loopback
 from framework.panel import led, loopback
 from framework.panel.encoding import Encoded
 from framework.panel.sinks import Remote
 from framework.panel.status import Status
+from framework.project import LONGEST_SIDE
 
 log = logging.getLogger(__name__)
 
-LONGEST_SIDE = 512
 REDRAW_S = 0.5
 """When the first one begins to watch, what is held is old: so long the panel has to draw anew."""
 
@@ -91,7 +92,7 @@ class BrowserSink:
         self._port = port
         self._host = host
         self._token = token
-        self._url: str | None = None
+        self._urls: list[str] = []
         self._remote: Remote | None = None
         self._viewers: set[_Viewer] = set()
         self._frame: Encoded | None = None
@@ -105,12 +106,17 @@ class BrowserSink:
         self._bytes_sent = 0
 
     @property
-    def url(self) -> str:
+    def urls(self) -> Sequence[str]:
         """Where the page is, with the token if there is one; known from when ``run`` has called
-        ``started``."""
-        if self._url is None:
+        ``started``. More than one, if it is not sure that browsers know the first."""
+        if not self._urls:
             raise RuntimeError("the browser sink has no address before it was started")
-        return self._url
+        return self._urls
+
+    @property
+    def url(self) -> str:
+        """The first of ``urls``."""
+        return self.urls[0]
 
     @property
     def frames_encoded(self) -> int:
@@ -142,9 +148,8 @@ class BrowserSink:
         webserver = load_webserver()
         self._remote = remote
         with loopback.listen(self._host, self._port) as listening:
-            self._url = loopback.url(listening)
-            if self._token is not None:
-                self._url += f"?token={self._token}"
+            shown = "" if self._token is None else f"?token={self._token}"
+            self._urls = [f"{url}{shown}" for url in loopback.urls(listening)]
             await webserver.serve(self, listening, started, token=self._token)
 
     # What the web server asks for.
@@ -267,12 +272,8 @@ class BrowserSink:
 
 def load_webserver() -> ModuleType:
     """Imported when it is needed: Starlette and uvicorn are an extra, and slow to load."""
-    try:
+    with needed_by("the panel in a browser"):
         return import_module("framework.panel.webserver")
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the panel in a browser needs {error.name}: pip install 'matrix-framework[panel]'"
-        ) from error
 
 
 def parsed(text: str | None) -> object:

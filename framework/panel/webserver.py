@@ -77,7 +77,7 @@ async def serve(
     machine. ``files``: what there is in ``STATIC``, by path."""
     server = _Server(
         uvicorn.Config(
-            _Guard(Starlette(routes=_routes(panel, files)), token),
+            _Guard(Starlette(routes=_routes(panel, files)), token, listening.getsockname()[1]),
             http="h11",
             ws="websockets-sansio",
             ws_max_size=LONGEST_COMMAND_BYTES,
@@ -134,9 +134,10 @@ class _Server(uvicorn.Server):
 class _Guard:
     """Turns away what no page of ours asked for, before anything else sees it."""
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, port: int) -> None:
         self._app = app
         self._token = token
+        self._port = port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer(scope)(scope, receive, send)
@@ -150,22 +151,33 @@ class _Guard:
                 "to pages of its own, on this machine: open it as http://localhost with its port"
             )
         else:
-            if is_one_of(self._token, QueryParams(scope["query_string"]).getlist("token")):
-                # Out of the address, and into a place where scripts and histories do not see it.
-                return RedirectResponse(
-                    scope["path"], status_code=303, headers={"Set-Cookie": cookie_of(self._token)}
-                )
-            cookie, bearer = headers.get("cookie", ""), headers.get("authorization", "")
-            # A proxy that speaks TLS may stand before it.
-            is_admitted = shown(self._token, cookie, bearer) and loopback.is_ours(
-                host, origin, schemes=("http", "https")
+            in_address = is_one_of(self._token, QueryParams(scope["query_string"]).getlist("token"))
+            if in_address and scope["type"] == "http":
+                return _keeping(self._token, self._port, scope["path"], headers)
+            is_shown = in_address or shown(
+                self._token,
+                self._port,
+                cookie=headers.get("cookie", ""),
+                authorization=headers.get("authorization", ""),
             )
+            # A proxy that speaks TLS may stand before it.
+            is_admitted = is_shown and loopback.is_ours(host, origin, schemes=("http", "https"))
             remedy = "to who has its token: open the address that it printed when it began"
         if is_admitted:
             return self._app
         if scope["type"] == "websocket":
             return WebSocketClose()  # before it is accepted: uvicorn answers 403
         return PlainTextResponse(f"This panel answers only {remedy}.\n", status_code=403)
+
+
+def _keeping(token: str, port: int, path: str, headers: Headers) -> Response:
+    """Has the token in a place where scripts and histories do not see it, not in the address."""
+    # A proxy with TLS says so. Anybody can, and gets nothing by it but a cookie that is sent less.
+    scheme = headers.get("x-forwarded-proto", "").partition(",")[0]
+    cookie = cookie_of(token, port, over_tls=scheme.strip().lower() == "https")
+    # Two slashes at the beginning would lead to another host.
+    place = f"/{path.lstrip('/')}"
+    return RedirectResponse(place, status_code=303, headers={"Set-Cookie": cookie})
 
 
 def _routes(panel: Panel, files: Mapping[str, tuple[str, str]]) -> list[BaseRoute]:

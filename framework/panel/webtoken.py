@@ -19,7 +19,6 @@ from framework.errors import ConfigError
 from framework.project import make_state
 
 FILE = "web-token"
-COOKIE = "matrix-panel"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22,128}")
 
 
@@ -43,11 +42,12 @@ def token_of(state: Path) -> str:
     raise ConfigError(f"{path} cannot be used: {problem}. Remove it, and another is made")
 
 
-def shown(token: str, cookie: str, authorization: str) -> bool:
-    """Whether a request with these headers shows it: in a cookie, or as ``Bearer``."""
+def shown(token: str, port: int, *, cookie: str, authorization: str) -> bool:
+    """Whether a request with these headers shows it to the panel at ``port``: in a cookie, or as
+    ``Bearer``."""
     scheme, _, bearer = authorization.partition(" ")
     given = [bearer.strip()] if scheme.lower() == "bearer" else []
-    return is_one_of(token, [*given, *_cookies(cookie)])
+    return is_one_of(token, [*given, *_cookies(cookie, port)])
 
 
 def is_one_of(token: str, given: Iterable[str]) -> bool:
@@ -55,14 +55,24 @@ def is_one_of(token: str, given: Iterable[str]) -> bool:
     return any(hmac.compare_digest(token.encode(), each.encode()) for each in given)
 
 
-def cookie_of(token: str) -> str:
-    """The header that has a browser keep it: for this host, from no other site, out of scripts."""
-    return f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
+def cookie_of(token: str, port: int, *, over_tls: bool) -> str:
+    """The header that has a browser keep it for the panel at ``port``: from no other site, out of
+    scripts, and, if it came ``over_tls``, never to be sent without."""
+    plain, secure = _names(port)
+    kept = f"{token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
+    return f"{secure}={kept}; Secure" if over_tls else f"{plain}={kept}"
 
 
-def _cookies(header: str) -> list[str]:
+def _names(port: int) -> tuple[str, str]:
+    """Without TLS and with it: the one could not take the place of the other. A browser keeps
+    cookies by host, whatever the port, and there may be several panels on one."""
+    name = f"matrix-panel-{port}"
+    return name, f"__Host-{name}"
+
+
+def _cookies(header: str, port: int) -> list[str]:
     try:
         cookies = SimpleCookie(header)
     except CookieError:
         return []
-    return [cookies[COOKIE].value] if COOKIE in cookies else []
+    return [cookies[name].value for name in _names(port) if name in cookies]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from framework.process import configure_logging, exit_status
+from framework.project import Project
+from framework.tools.instances import page_entries
 from framework.tools.options import PortOption
 
 
@@ -32,11 +36,11 @@ def dev(
     ] = None,
     port: PortOption = None,
 ) -> None:
-    """Show a page that you are writing, and draw it anew whenever you save it, until Ctrl-C.
+    """Show a page that you are writing, drawn anew at each save.
 
-    A web page on this machine has it in four sizes, each fresh, late, expired and without any data,
-    as the panel would show it. Whatever is wrong with it stands in the place of the pictures until
-    it is mended: the traceback, or where it was when it took too long.
+    Until Ctrl-C, a web page on this machine has it in four sizes, each fresh, late, expired and
+    without any data, as the panel would show it. Whatever is wrong with it stands in the place of
+    the pictures until it is mended: the traceback, or where it was when it took too long.
 
     \b
         matrix dev tide.py
@@ -44,8 +48,10 @@ def dev(
         matrix dev moon
     """
     configure_logging("warning")
+    if ":" not in target and not target.endswith(".py"):  # no save would make a name of it
+        page_entries(Project.find(os.environ, Path.cwd()), [target])
     # Here: Pillow is an extra.
-    from framework.panel.dev import Workbench
+    from framework.panel.dev.workbench import Workbench
 
     bench = Workbench(target, values or [], port=port)
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from framework.project import LONGEST_SIDE
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 LogLevelOption = Annotated[
@@ -39,8 +41,8 @@ def parse_size(text: str | None, default: tuple[int, int]) -> tuple[int, int]:
         return default
     found = re.fullmatch(r"(\d{1,3})[xX](\d{1,3})", text)
     size = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not all(1 <= side <= 512 for side in size):
+    if not all(1 <= side <= LONGEST_SIDE for side in size):
         raise typer.BadParameter(
-            "give width and height, 1 to 512 each, like 128x64", param_hint="--size"
+            f"give width and height, 1 to {LONGEST_SIDE} each, like 128x64", param_hint="--size"
         )
     return size

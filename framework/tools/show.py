@@ -26,6 +26,8 @@ from framework.tools.options import (
 from framework.vitals import PanelVitals
 from framework.watching import watched
 
+LOOPBACK = "127.0.0.1"
+
 
 def show(
     targets: Annotated[
@@ -37,7 +39,7 @@ def show(
         ),
     ] = None,
     size: SizeOption = None,
-    host: HostOption = "127.0.0.1",
+    host: HostOption = LOOPBACK,
     port: PortOption = None,
     file: Annotated[
         Path | None,
@@ -48,9 +50,16 @@ def show(
     ] = False,
     log_level: LogLevelOption = "info",
 ) -> None:
-    """Show pages on the LEDs of [panel] in matrix.toml, if there are any, and in a browser on this
-    machine, until Ctrl-C or SIGTERM."""
+    """Show pages on the LEDs of [panel], and in a browser.
+
+    The LEDs are those of matrix.toml, if there are any, and the browser is on this machine. Ctrl-C
+    or SIGTERM ends it.
+    """
     configure_logging(log_level)
+    if terminal and (host, port) != (LOOPBACK, None):
+        raise ConfigError(
+            "--host and --port are the web page's, and --terminal is instead of it: leave them out"
+        )
     project = Project.find(os.environ, Path.cwd())
     pages = make_instances(project, [], page_entries(project, targets or [])).pages
     if not pages:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import AwareDatetime, Field
 
 from framework.errors import ConfigError
-from framework.panel.devsample import sample
+from framework.panel.dev.sample import sample
 from framework.update import Values
 from services import feeds
 

@@ -15,7 +15,7 @@ from framework import Canvas, Config, DisplayBase, Feed, Values
 from framework.bus import Posted, RedisBus
 from framework.bustime import to_us
 from framework.errors import ConfigError
-from framework.panel.devvalues import find_values
+from framework.panel.dev.values import find_values
 from tests.conftest import Server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -92,7 +92,11 @@ async def test_values_by_themselves(tide_json: Callable[[str], None]) -> None:
         ('{"height_m": "s3cr3t"}', "tide.json", r"in tide.json is no Tide \(height_m: "),
         (envelope("Wind", knots=3), "tide.json", "say which feed tide.json is for.*: tide$"),
         ("{}", "sea=tide.json", "no feed sea. There are: tide$"),
-        ("{}", "other.json", "other.json cannot be read: No such file"),
+        (
+            "{}",
+            "other.json",
+            "other.json cannot be read: No such file .*Check its name",
+        ),
     ],
 )
 async def test_a_file_that_does_not_fit(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -17,8 +19,9 @@ from framework.config import Config
 from framework.display import DisplayBase
 from framework.errors import ConfigError
 from framework.feed import Feed
+from framework.panel import loopback
 from framework.panel.marks import no_data
-from framework.panel.show import Show
+from framework.panel.show import Show, show_in_browser
 from framework.panel.sinks import Remote, Sink
 from framework.panel.status import Status
 from framework.testing.bus import MemoryBus
@@ -31,6 +34,8 @@ SECOND = timedelta(seconds=1)
 
 
 class Tide(Values):
+    credit = "Tides by the harbour"
+
     height_m: float
 
 
@@ -175,6 +180,36 @@ async def test_until_there_was_any_data_it_says_where_its_web_page_is(
         assert len(sink.frames) == 3
 
 
+@pytest.mark.parametrize(("name", "shown"), [("pi", "pi"), ("raspberrypi.local", "192.168.1.7")])
+async def test_of_several_addresses_the_leds_show_the_shortest(
+    bus: MemoryBus, sink: Noting, monkeypatch: pytest.MonkeyPatch, name: str, shown: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    monkeypatch.setattr(loopback, "_own_address", lambda family: ["192.168.1.7"])
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    page = tide_page()
+    task = asyncio.create_task(
+        show_in_browser(
+            [page],
+            bus,
+            started=told.set_result,
+            host="0.0.0.0",  # noqa: S104  # what has several
+            port=0,
+            token="t" * 24,
+            also=[sink],
+        )
+    )
+    urls = (await asyncio.wait_for(told, 5)).split(" or ")
+    await settle()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    places = [urlsplit(url) for url in urls]
+    assert [place.hostname for place in places] == [name, "192.168.1.7"]
+    assert all(place.query == f"token={'t' * 24}" for place in places)
+    assert sink.frames[-1] == no_data(128, 64, page.icon, f"{shown}:{places[0].port}")
+
+
 async def test_why_there_is_no_data_matters_more_than_where_its_web_page_is(
     bus: MemoryBus, sink: Noting
 ) -> None:
@@ -242,6 +277,23 @@ async def test_buttons(bus: MemoryBus, sink: Noting, clock: FakeClock) -> None:
         assert sink.frames[-1].size == (512, 1)
 
 
+async def test_while_leds_are_connected_all_is_drawn_for_them(bus: MemoryBus, sink: Noting) -> None:
+    async with showing(bus, sink, plain()) as show:
+        show.fix((128, 32))
+        show.resize(256, 64)
+        await settle()
+        assert sink.frames[-1].size == (128, 32)
+        assert (sink.told[-1].width, sink.told[-1].height) == (128, 32)
+        assert sink.told[-1].fixed
+        show.fix(None)
+        await settle()
+        assert sink.frames[-1].size == (128, 32)
+        assert not sink.told[-1].fixed
+        show.resize(256, 64)
+        await settle()
+        assert sink.frames[-1].size == (256, 64)
+
+
 async def test_a_page_that_raises_says_so_in_its_place_and_the_others_go_on(
     bus: MemoryBus, sink: Noting, clock: FakeClock
 ) -> None:
@@ -264,6 +316,7 @@ async def test_feeds_are_told_with_their_age(
     async with showing(bus, sink, tide_page()):
         (before,) = sink.told[-1].feeds
         assert (before.name, before.title, before.freshness) == ("tide", "Tide", None)
+        assert before.credit == "Tides by the harbour"
         await publish(bus, 1.0)
         (fresh,) = sink.told[-1].feeds
         assert (fresh.freshness, fresh.since) == (Freshness.FRESH, T0)

@@ -57,6 +57,7 @@ class NoButtons:
     def pause(self, paused: bool | None = None) -> None: ...
     def pin(self, name: str | None) -> None: ...
     def resize(self, width: int, height: int) -> None: ...
+    def fix(self, size: tuple[int, int] | None) -> None: ...
     def wake(self) -> None: ...
 
 
@@ -371,6 +372,29 @@ async def test_a_sink_ends_at_once_though_its_consumer_has_stalled(
     await stopped(serving)
     assert time.perf_counter() - began_s < 1
     await consumer.end()
+
+
+# The LEDs.
+
+
+class Fixing(NoButtons):
+    """A remote that notes for which LEDs all is drawn."""
+
+    def __init__(self) -> None:
+        self.size: tuple[int, int] | None = None
+
+    def fix(self, size: tuple[int, int] | None) -> None:
+        self.size = size
+
+
+async def test_all_is_drawn_for_leds_for_as_long_as_they_are_connected(tmp_path: Path) -> None:
+    consumer, remote = PanelConsumer(tmp_path), Fixing()
+    task = asyncio.create_task(consumer.sink.run(remote, lambda: None))
+    await consumer.begin()
+    await until(lambda: remote.size == (8, 4))
+    await consumer.end()
+    await until(lambda: remote.size is None)
+    await stopped(task)
 
 
 # The file.

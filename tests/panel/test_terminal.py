@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import errno
 import logging
 import os
 import pty
@@ -13,11 +14,13 @@ import termios
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
 from framework.errors import ConfigError
 from framework.panel.terminal import TerminalSink, cells_of, changes, held_log
+from tests import forked
 from tests.panel.screen import Screen
 from tests.panel.test_sinks import NoButtons, frame, stopped, until
 
@@ -86,8 +89,18 @@ def test_a_terminal_that_is_too_small_says_so() -> None:
     screen = Screen()
     screen.feed(changes(None, cells_of(frame(1, (81, 2))), ROOM))
     assert "needs 81 columns and 1 lines, and there are 80 and 24" in screen.words
+    assert screen.words.endswith("or its letters smaller, or start it with --size 64x32.")
     assert screen.written == 0
+    assert screen.modes == {"?7": "h"}  # else the end of it would not be on the screen
+    screen.feed(changes(None, cells_of(frame(1)), ROOM))
+    assert screen.modes == {"?7": "l"}
     assert changes(cells_of(frame(1, (81, 2))), cells_of(frame(2, (81, 2))), ROOM) == ""
+
+
+@pytest.mark.parametrize("room", [(63, 24), (80, 15)])
+def test_what_has_no_room_either_is_not_proposed(room: tuple[int, int]) -> None:
+    text = changes(None, cells_of(frame(1, (128, 64))), os.terminal_size(room))
+    assert "--size" not in text
 
 
 async def test_it_follows_the_size_of_the_terminal(terminal: Terminal) -> None:
@@ -106,7 +119,7 @@ async def test_it_follows_the_size_of_the_terminal(terminal: Terminal) -> None:
 async def test_the_terminal_is_left_as_it_was(terminal: Terminal, crash: bool) -> None:
     sink = TerminalSink(terminal.theirs)
     task = asyncio.create_task(sink.run(NoButtons(), lambda: None))
-    await until(lambda: terminal.read().modes == {"?1049": "h", "?25": "l", "?7": "l"})
+    await until(lambda: terminal.read().modes == {"?1049": "h", "?25": "l"})
     assert not terminal.echoes
     if crash:
         sink.show("no frame")  # type: ignore[arg-type]  # what should never be
@@ -122,7 +135,7 @@ async def test_the_terminal_is_left_as_it_was(terminal: Terminal, crash: bool) -
 async def test_it_is_left_as_it_was_though_its_output_is_stopped(terminal: Terminal) -> None:
     sink = TerminalSink(terminal.theirs)
     task = asyncio.create_task(sink.run(NoButtons(), lambda: None))
-    await until(lambda: terminal.read().modes.get("?7") == "l")
+    await until(lambda: terminal.read().modes.get("?25") == "l")
     termios.tcflow(terminal.theirs, termios.TCOOFF)  # as Ctrl-S does
     sink.show(frame(1))
     await asyncio.sleep(0)
@@ -147,6 +160,53 @@ async def test_matrix_show_in_a_terminal(terminal: Terminal, tmp_path: Path) -> 
     assert await showing.wait() == 0
     assert terminal.read().modes == {"?1049": "l", "?25": "h", "?7": "h"}
     assert terminal.echoes
+
+
+async def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    left = {"?1049": "l", "?25": "h", "?7": "h"}
+    showing = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("matrix"),
+        *("show", "clock", "--terminal", "--size", "64x32"),
+        cwd=tmp_path,
+        stdin=terminal.theirs,
+        stdout=terminal.theirs,
+        stderr=terminal.theirs,
+    )
+    process = psutil.Process(showing.pid)
+    for _ in range(2):
+        await until(lambda: terminal.read().written >= 64 * 16, 20)
+        assert not terminal.echoes
+        showing.send_signal(signal.SIGTSTP)
+        await until(lambda: process.status() == psutil.STATUS_STOPPED)
+        assert terminal.read().modes == left
+        assert terminal.echoes
+        terminal.screen.written = 0
+        showing.send_signal(signal.SIGCONT)
+    await until(lambda: terminal.read().written >= 64 * 16)
+    showing.send_signal(signal.SIGTERM)
+    assert await showing.wait() == 0
+    assert terminal.read().modes == left
+
+
+@pytest.mark.parametrize("words", [("--port", "8081"), ("--host", "::")])
+def test_what_is_for_the_web_page_is_not_ignored(tmp_path: Path, words: tuple[str, str]) -> None:
+    environ = dict(os.environ)
+    done = forked.run("matrix", "show", "clock", "--terminal", *words, cwd=tmp_path, env=environ)
+    assert done.returncode == 78
+    assert "--host and --port are the web page's" in done.stderr
+
+
+def test_a_terminal_of_another_user_is_refused(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(ConfigError, match=r"cannot be opened: Permission denied\. .*script -q"):
+        TerminalSink(terminal.theirs)
 
 
 def test_what_is_no_terminal_is_refused(tmp_path: Path) -> None:

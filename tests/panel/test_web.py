@@ -80,6 +80,8 @@ class Buttons:
     def resize(self, width: int, height: int) -> None:
         self.asked.append(("resize", width, height))
 
+    def fix(self, size: tuple[int, int] | None) -> None: ...
+
     def wake(self) -> None:
         self.asked.append(("wake",))
         self.on_wake()
@@ -617,7 +619,7 @@ TOKEN = "a-token-of-24-bytes-or-so-----"  # noqa: S105  # of these tests
 @pytest.fixture
 async def guarded() -> AsyncIterator[Served]:
     """As other machines reach it."""
-    async with running(BrowserSink(0, host="0.0.0.0", token=TOKEN)) as one:  # noqa: S104
+    async with running(BrowserSink(0, host="0.0.0.0", token=TOKEN)) as one:  # noqa: S104  # as other machines reach it
         one.sink.tell(STATUS)
         yield one
 
@@ -635,6 +637,70 @@ async def test_the_address_gives_a_cookie_and_the_cookie_lets_in(guarded: Served
         assert "look" in await text(page)
 
 
+async def test_other_machines_are_told_the_name_and_the_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loopback, "_own_address", lambda family: ["192.168.1.7"])
+    sink = BrowserSink(0, host="0.0.0.0", token=TOKEN)  # noqa: S104  # as other machines reach it
+    async with running(sink) as one:
+        assert sink.urls == [
+            f"http://{name}:{one.port}/?token={TOKEN}"
+            for name in (socket.gethostname(), "192.168.1.7")
+        ]
+
+
+async def test_two_panels_on_one_host_know_their_own_cookies(guarded: Served) -> None:
+    other = "b" * len(TOKEN)
+    async with running(BrowserSink(0, host="0.0.0.0", token=other)) as one:  # noqa: S104  # as other machines reach it
+        kept = [
+            (await served.get(f"/?token={token}"))[1]["set-cookie"].split(";")[0]
+            for served, token in ((guarded, TOKEN), (one, other))
+        ]
+        assert len({cookie.split("=")[0] for cookie in kept}) == 2
+        for served in (guarded, one):
+            assert (await served.get("/", Cookie="; ".join(kept)))[0] == 200
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS, http"])
+async def test_behind_tls_the_cookie_is_for_tls_alone(guarded: Served, scheme: str) -> None:
+    forwarded = {"X-Forwarded-Proto": scheme}
+    _, headers, _ = await guarded.get(f"/?token={TOKEN}", **forwarded)
+    cookie, *attributes = headers["set-cookie"].split("; ")
+    assert cookie == f"__Host-matrix-panel-{guarded.port}={TOKEN}"
+    assert {"Secure", "Path=/"} <= set(attributes)
+    assert (await guarded.get("/", Cookie=cookie))[0] == 200
+    _, headers, _ = await guarded.get(f"/?token={TOKEN}", **{"X-Forwarded-Proto": "http"})
+    assert "Secure" not in headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/now.png", "/now.png"),
+        ("//evil.example/x", "/evil.example/x"),
+        ("/%2F/evil.example", "/evil.example"),
+        ("/%5Cevil.example", "/%5Cevil.example"),
+        ("/%09/evil.example", "/%09/evil.example"),
+    ],
+)
+async def test_the_address_leads_to_this_host(guarded: Served, path: str, place: str) -> None:
+    status, headers, _ = await guarded.get(f"{path}?token={TOKEN}")
+    assert (status, headers["location"]) == (303, place)
+
+
+async def test_who_cannot_send_headers_shows_it_in_the_address_of_the_socket(
+    guarded: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = f"ws://127.0.0.1:{guarded.port}/ws?token="
+    async with connect(f"{address}{TOKEN}") as page:
+        assert "look" in await text(page)
+    for wrong, origin in (("x", None), (TOKEN, Origin("http://evil.example"))):
+        with pytest.raises(InvalidStatus):
+            async with connect(f"{address}{wrong}", origin=origin):
+                pass
+    assert caplog.records == []
+
+
 async def test_scripts_show_it_as_a_bearer(guarded: Served) -> None:
     status, _, body = await guarded.get("/status.json", Authorization=f"Bearer {TOKEN}")
     assert (status, json.loads(body)["page"]) == (200, "moon")
@@ -644,17 +710,18 @@ async def test_scripts_show_it_as_a_bearer(guarded: Served) -> None:
     "headers",
     [
         {},
-        {"Cookie": "matrix-panel="},
-        {"Cookie": f"matrix-panel={TOKEN[:-1]}"},
-        {"Cookie": f"other={TOKEN}"},
-        {"Cookie": "matrix-panel=\x80; ;=;"},
+        {"Cookie": "matrix-panel-{port}="},
+        {"Cookie": f"matrix-panel-{{port}}={TOKEN[:-1]}"},
+        {"Cookie": f"matrix-panel={TOKEN}"},
+        {"Cookie": "matrix-panel-{port}=\x80; ;=;"},
         {"Authorization": f"Basic {TOKEN}"},
         {"Authorization": "Bearer"},
         {"Host": "localhost"},
-        {"Cookie": f"matrix-panel={TOKEN}", "Origin": "http://evil.example"},
+        {"Cookie": f"matrix-panel-{{port}}={TOKEN}", "Origin": "http://evil.example"},
     ],
 )
 async def test_without_it_nobody_sees_anything(guarded: Served, headers: dict[str, str]) -> None:
+    headers = {name: value.replace("{port}", str(guarded.port)) for name, value in headers.items()}
     for path in ("/", "/now.png", "/status.json", "/leds.js", "/?token=", "/?token=%00"):
         status, told, body = await guarded.get(path, **headers)
         assert status == 403

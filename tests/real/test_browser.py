@@ -6,12 +6,14 @@ import asyncio
 import base64
 import io
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -23,6 +25,7 @@ from framework.panel.encoding import HEADER
 from framework.panel.status import FeedStatus, PageStatus, Status
 from framework.panel.web import BrowserSink
 from framework.update import Freshness
+from tests.real.authority import Authority, Leaf
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = (
@@ -57,9 +60,11 @@ pytestmark = [
 class Panel:
     """A remote with three pages, which does what it is asked."""
 
-    def __init__(self) -> None:
-        self.sink = BrowserSink(0)
+    def __init__(self, sink: BrowserSink | None = None) -> None:
+        self.sink = sink or BrowserSink(0)
         self.size = (128, 64)
+        self.fixed = False
+        self.credits = ("", "")
         self.page = 0
         self.paused = False
         self.pinned = False
@@ -97,6 +102,8 @@ class Panel:
     def resize(self, width: int, height: int) -> None:
         self.size = (width, height)
         self.wake()
+
+    def fix(self, size: tuple[int, int] | None) -> None: ...
 
     def wake(self) -> None:
         self.sink.tell(self.status())
@@ -138,9 +145,13 @@ class Panel:
                     self.began - timedelta(seconds=30),
                     self.began + self.valid_for,
                     self.began + self.valid_for * 2,
+                    credit=self.credits[0],
                 ),
-                FeedStatus("tide", "Tide", None, failing="the gauge is dry"),
+                FeedStatus(
+                    "tide", "Tide", None, failing="the gauge is dry", credit=self.credits[1]
+                ),
             ),
+            fixed=self.fixed,
             remark="Berlin, from your time zone",
         )
 
@@ -255,6 +266,21 @@ async def test_all_is_on_the_first_screen(page: Page, panel: Panel) -> None:
     for part in ("#panel", "#sentence", "#controls", "#feeds", "#sizes", "#remark"):
         await expect(page.locator(part)).to_be_in_viewport(ratio=1)
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def test_whose_data_it_is_is_said_once(page: Page, panel: Panel) -> None:
+    panel.credits = ("Tides by the harbour", "Tides by the harbour")
+    panel.wake()
+    remark = page.locator("#remark")
+    await expect(remark).to_have_text("Berlin, from your time zone · Tides by the harbour")
+    await expect(remark).to_be_in_viewport(ratio=1)
+
+
+async def test_a_size_can_be_chosen_while_no_leds_have_one(wide: Page, panel: Panel) -> None:
+    sizes = wide.get_by_role("group", name="Size of the panel")
+    for panel.fixed in (True, False):
+        panel.wake()
+        await expect(sizes).to_be_visible(visible=not panel.fixed)
 
 
 async def test_a_dot_is_a_whole_number_of_device_pixels(page: Page, panel: Panel) -> None:
@@ -513,6 +539,59 @@ async def test_a_finger_that_moves_is_no_tap(phone: Page, panel: Panel) -> None:
     await phone.get_by_role("button", name="Pause", exact=True).tap()
     await until(lambda: panel.paused)
     assert panel.page == 0
+
+
+# Through a proxy.
+
+
+@asynccontextmanager
+async def tls_before(port: int, leaf: Leaf) -> AsyncIterator[int]:
+    """The port of one that ends TLS and says so, in the first request of each connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf.certificate, leaf.key)
+    serving: set[asyncio.Task[None]] = set()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, ssl.SSLError):
+            while content := await reader.read(65536):
+                writer.write(content)
+                await writer.drain()
+        writer.close()
+
+    async def serve(here: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        there, onward = await asyncio.open_connection("127.0.0.1", port)
+        onward.write(await here.readline() + b"X-Forwarded-Proto: https\r\n")
+        await asyncio.gather(relay(here, onward), relay(there, back))
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+        await asyncio.wait(serving, timeout=5)
+
+
+async def test_it_is_seen_through_a_proxy_with_tls(chromium: Browser, tmp_path: Path) -> None:
+    panel = Panel(BrowserSink(0, host="0.0.0.0", token="t" * 24))  # noqa: S104  # as other machines reach it
+    await panel.start()
+    inner = urlsplit(panel.sink.url).port
+    assert inner is not None
+    async with tls_before(inner, Authority(tmp_path).leaf("proxy")) as port:
+        context = await chromium.new_context(**WIDE, ignore_https_errors=True)
+        page = await context.new_page()
+        faults = Faults(page)
+        await page.goto(f"https://127.0.0.1:{port}/?token={'t' * 24}")
+        await sees(page, COLOURS[0])
+        await page.get_by_role("button", name="Next page").click()
+        await sees(page, COLOURS[1])
+        (cookie,) = await context.cookies()
+        assert cookie["secure"]
+        assert f"wss://127.0.0.1:{port}/ws" in faults.asked
+        assert faults.seen == []
+        await context.close()
+    await panel.stop()
 
 
 # What goes wrong.

@@ -12,7 +12,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from framework.colours import rgb
 from framework.panel import led
-from framework.panel.dev import Workbench
+from framework.panel.dev.workbench import Workbench
 from tests.real.test_browser import CHROMIUM, QUIET, WIDE, Faults
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
@@ -103,7 +103,7 @@ async def test_what_is_wrong_stands_in_the_place_of_the_pictures(page: Page, sav
     save(f"{PAGE}\n        <b>")
     await expect(page.get_by_role("alert")).to_contain_text("SyntaxError")
     await expect(page.locator("canvas:visible")).to_have_count(0)
-    save(f"{PAGE}\n        1 / (canvas.height - 32)")
+    save(f"{PAGE}\n        1 / (canvas.width - 256)")
     await expect(page.locator("canvas:visible")).to_have_count(13)
     await expect(page.locator("figure pre:visible").first).to_contain_text("ZeroDivisionError")
     await expect(page.get_by_role("alert")).to_have_count(0)

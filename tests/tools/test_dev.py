@@ -22,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from framework.colours import rgb
-from framework.panel.dev import GAP, Workbench
+from framework.panel.dev.workbench import GAP, GONE_S, Workbench
 
 PAGE = """
 from datetime import datetime
@@ -137,6 +137,39 @@ async def test_what_is_saved_is_drawn(folder: Folder) -> None:
         assert min(taken_s) < SAVED_S  # the best: others use this machine too
 
 
+def test_what_is_gone_for_a_moment_has_not_changed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    bench = Workbench("tide.py", [])
+    page, away = folder.path / "tide.py", folder.path / "tide.bak"
+    for now_s in (1.0, 10.0):
+        assert not bench._changed()
+        page.rename(away)
+        now_s += GONE_S - 0.1
+        assert not bench._changed()
+        away.rename(page)
+        assert not bench._changed()
+    page.unlink()
+    now_s += GONE_S + 0.1
+    assert bench._changed()
+    assert not bench._changed()
+    folder.save("tide.py", PAGE)
+    assert bench._changed()
+
+
+async def test_what_is_gone_is_missed(folder: Folder) -> None:
+    async with working() as bench:
+        await bench.shows("sky")
+        (folder.path / "tide.py").unlink()
+        await bench.until(lambda: "there is no file tide.py" in bench.problem)
+        folder.save("tide.py", PAGE)
+        await bench.shows("sky")
+        (folder.path / "shade.py").unlink()
+        await bench.until(lambda: "No module named 'shade'" in bench.problem)
+
+
 async def test_what_it_imports_is_watched_too(folder: Folder) -> None:
     async with working() as bench:
         await bench.shows("sky")
@@ -191,6 +224,24 @@ async def test_what_is_no_python_is_said_until_it_is_mended(folder: Folder) -> N
         folder.draw("canvas.disc(10, 10, 5, 'green')")
         await bench.shows("green")
         assert bench.problem == ""
+
+
+@pytest.mark.parametrize("text", ["1 / 0", f"{PAGE}\nraise OSError"])
+async def test_a_traceback_begins_in_the_file_of_the_page(folder: Folder, text: str) -> None:
+    folder.save("tide.py", text)
+    async with working() as bench:
+        await bench.until(lambda: bench.problem)
+        first, second, *_ = bench.problem.splitlines()
+        assert first.startswith("Traceback")
+        assert f'"{folder.path / "tide.py"}", line' in second
+
+
+async def test_what_names_no_file_is_of_the_page(folder: Folder) -> None:
+    folder.save("tide.py", "COLOUR = 1\0")
+    async with working() as bench:
+        await bench.until(lambda: bench.problem)
+        assert bench.problem.startswith("tide.py:\n")
+        assert "null bytes" in bench.problem
 
 
 @pytest.mark.parametrize("wrong", ["COLOUR = ", "COLOUR = skye"])

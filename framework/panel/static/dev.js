@@ -1,5 +1,5 @@
 // The page around the pictures of a page that is being written: what the server says is put here.
-// The protocol is described in framework/panel/dev.py, the dots are drawn by leds.js.
+// The protocol is described in framework/panel/dev/workbench.py, the dots are drawn by leds.js.
 //
 // For tests there is one read-only hook, `window.dev`: `pixel(number, x, y)` is what a picture shows
 // in the middle of a dot.
@@ -30,7 +30,7 @@ window.dev = Object.freeze({
 // ---- The connection
 
 function connect() {
-  socket = new WebSocket(`ws://${location.host}/ws`);
+  socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     retryMs = FIRST_RETRY_MS;

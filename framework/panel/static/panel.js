@@ -43,7 +43,7 @@ window.panel = Object.freeze({
 
 function connect() {
   clearTimeout(retrying);
-  socket = new WebSocket(`ws://${location.host}/ws`);
+  socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     retryMs = FIRST_RETRY_MS;
@@ -135,8 +135,10 @@ function describe() {
   for (const size of $("sizes").children) {
     press(size, +size.dataset.width === status.width && +size.dataset.height === status.height);
   }
+  $("sizes").hidden = status.fixed;
   items($("pages"), status.pages, pageItem, describePage);
-  say($("remark"), status.remark ?? "");
+  const remarks = [status.remark, ...status.feeds.map(({ credit }) => credit)].filter(Boolean);
+  say($("remark"), [...new Set(remarks)].join(" · "));
   notice();
   tick();
   fit(); // the rows below may have grown

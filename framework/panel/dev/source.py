@@ -83,8 +83,9 @@ def _is_own(path: Path) -> bool:
     return path.is_file() and not any(path.is_relative_to(each) for each in _NOT_THEIRS)
 
 
-def told(error: BaseException) -> str:
-    """What the user is to mend: a sentence of ours, or the end of a traceback of theirs."""
+def told(error: BaseException, where: str) -> str:
+    """What the user is to mend: a sentence of ours, or the end of a traceback of theirs. ``where``
+    stands before what names no place by itself."""
     if isinstance(error, ConfigError | SecretsUnavailable):
         return str(error)
     trace = TracebackException.from_exception(error)
@@ -95,4 +96,6 @@ def told(error: BaseException) -> str:
         for line in "".join(trace.format(chain=False)).splitlines()
         if line.strip(" ^~")  # marks below a line, which mark nothing where lines are broken
     ]
+    if not theirs and getattr(error, "filename", None) is None:
+        lines.insert(0, f"{where}:")
     return "\n".join(lines[-LINES:])

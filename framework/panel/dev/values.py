@@ -15,12 +15,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from framework import durable
 from framework.bus import Posted, RedisBus
 from framework.errors import BusUnavailable, ConfigError
 from framework.feed import Following
 from framework.page import Page
-from framework.panel.devsample import in_words, sample
+from framework.panel.dev.sample import in_words, sample
 from framework.update import UtcTime, Values
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(UtcTime)
@@ -79,7 +78,9 @@ def _of_file(page: Page[Any], given: str) -> tuple[str, Found]:
     try:
         body = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {durable.in_words(error)}") from None
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}. Check its name and its mode"
+        ) from None
     content = _json(body, where)
     attribute = feed or _meant(page, content, path)
     if attribute not in page.following:

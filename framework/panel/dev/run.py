@@ -1,6 +1,6 @@
 """One process that draws a page that is being written, as the server sees it.
 
-What it says, and what it draws, is ``devchild``'s.
+What it says, and what it draws, is ``child``'s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from framework.targets import MACHINERY
 
-MODULE = "framework.panel.devchild"
+MODULE = "framework.panel.dev.child"
 LONGEST_LINE_BYTES = 2**20
 Message = Mapping[str, Any]
 

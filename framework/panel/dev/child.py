@@ -1,9 +1,9 @@
 """The process that draws a page that is being written: once for each time that it is saved.
 
 All of the user's code runs here, so that whatever it does ends with this process. The server
-(``dev``) starts it, and understands it through ``devrun``. It takes lines on standard input: first
-what to draw, as JSON, then, with each further one, that what moves is to be drawn again. It answers
-on what was standard output, with lines of JSON:
+(``workbench``) starts it, and understands it through ``run``. It takes lines on standard input:
+first what to draw, as JSON, then, with each further one, that what moves is to be drawn again. It
+answers on what was standard output, with lines of JSON:
 
 - ``{"doing": "importing tide.py", "limit_s": 20}``: what it begins, and how long that may take.
   If it takes longer, or breaks, the process ends, and the last it writes is where it was, as
@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from framework.page import Page
-from framework.panel.devscenes import AGES, SIZES, Scene, scenes
-from framework.panel.devsource import imported, own_files, told
-from framework.panel.devvalues import find_values
+from framework.panel.dev.scenes import AGES, SIZES, Scene, scenes
+from framework.panel.dev.source import imported, own_files, told
+from framework.panel.dev.values import find_values
 from framework.panel.encoding import whole
 from framework.process import configure_logging
 from framework.project import Project
@@ -92,7 +92,7 @@ def _answer(order: Mapping[str, Any], reply: Reply) -> None:
         found, at = asyncio.run(find_values(page, order["values"], datetime.now(UTC)))
     except (Exception, SystemExit) as error:
         reply.say(files=own_files(error))
-        reply.say(problem=told(error))
+        reply.say(problem=told(error, order["target"]))
         return
     reply.say(files=own_files())
     feeds = [
@@ -116,7 +116,7 @@ def _draw(page: Page[Any], left: dict[int, Scene], reply: Reply) -> None:
             try:
                 frame = scene.frame(elapsed_s)
             except (Exception, SystemExit) as error:
-                reply.say(picture=number, problem=redacted(told(error), page.config))
+                reply.say(picture=number, problem=redacted(told(error, scene.name), page.config))
                 del left[number]  # it would go wrong again
                 continue
             image = whole(frame.image, number)

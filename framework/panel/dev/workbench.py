@@ -1,7 +1,7 @@
 """A page while it is being written: drawn anew whenever it is saved, and shown in a browser.
 
 Here is what is watched, what was drawn last, and what goes over the WebSocket. A process of its own
-does the drawing (``devrun``); HTTP, and who is let in, are as for the panel (``webserver``). The
+does the drawing (``run``); HTTP, and who is let in, are as for the panel (``webserver``). The
 protocol, on ``/ws``:
 
 - To the browser: ``{"look": {...}}`` once, and ``{"status": {...}}`` when it changed, as
@@ -17,6 +17,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +27,8 @@ from typing import Any, NoReturn
 from PIL import Image
 
 from framework.panel import loopback
-from framework.panel.devrun import Run
-from framework.panel.devvalues import parsed as parsed_values
+from framework.panel.dev.run import Run
+from framework.panel.dev.values import parsed as parsed_values
 from framework.panel.encoding import HEADER
 from framework.panel.web import Socket, load_webserver, look, parsed
 from framework.project import FILE
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 POLL_S = 0.3
 """How often it is looked whether something was saved: cheap, and it works on every file system."""
+GONE_S = 2.0
+"""Some editors save by putting a new file in the place of the old one: so long it may be gone."""
 FASTEST_S = 0.1
 """What moves is drawn ten times a second at most: sixteen pictures are a lot of work."""
 GAP = 8
@@ -78,7 +81,8 @@ class _Viewer:
 
 
 class Workbench:
-    """Draws ``target`` from ``values`` (see ``devvalues``), and implements ``webserver.Panel``."""
+    """Draws ``target`` from ``values`` (what may be in it, ``values.py`` says). Implements
+    ``webserver.Panel``."""
 
     def __init__(self, target: str, values: Sequence[str], *, port: int | None = None) -> None:
         self._target = target
@@ -96,7 +100,9 @@ class Workbench:
         given = [str(parsed_values(each)[1]) for each in values]
         files = [target.partition(":")[0], os.environ.get("MATRIX_TOML") or FILE, *given]
         self._stamps: dict[str, Stamp | None] = {}
-        """Of each file that is watched, when and how large it was; None: it never was there."""
+        """Of each file that is watched, when and how large it was; None: it was not there."""
+        self._there_s: dict[str, float] = {}
+        """When each of them was there last, or was looked for first."""
         self._follow(files)
 
     async def run(self, started: Callable[[str], None]) -> NoReturn:
@@ -107,7 +113,7 @@ class Workbench:
         webserver = load_webserver()
         with loopback.listen(HOST, self._port) as listening:
             async with asyncio.TaskGroup() as tasks:
-                url = loopback.url(listening)
+                url = loopback.urls(listening)[0]
                 serving = webserver.serve(self, listening, lambda: started(url), files=FILES)
                 tasks.create_task(serving)
                 tasks.create_task(self._work())
@@ -193,8 +199,10 @@ class Workbench:
     # What is watched.
 
     def _follow(self, files: Sequence[str]) -> None:
+        now_s = time.monotonic()
         for file in files:
             self._stamps.setdefault(file, _stamp(file))
+            self._there_s.setdefault(file, now_s)
 
     async def _until_saved(self) -> None:
         while True:
@@ -203,13 +211,15 @@ class Workbench:
             await asyncio.sleep(POLL_S)
 
     def _changed(self) -> bool:
-        """Whether a file is not any more as it was. One that is gone is about to come back:
-        so do some editors save."""
-        changed = {
-            file: stamp
-            for file, before in self._stamps.items()
-            if (stamp := _stamp(file)) not in (None, before)
-        }
+        """Whether a file is not any more as it was."""
+        now_s = time.monotonic()
+        changed: dict[str, Stamp | None] = {}
+        for file, before in self._stamps.items():
+            stamp = _stamp(file)
+            if stamp is not None:
+                self._there_s[file] = now_s
+            if stamp != before and (stamp is not None or now_s - self._there_s[file] > GONE_S):
+                changed[file] = stamp
         self._stamps |= changed
         return bool(changed)
 

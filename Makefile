@@ -7,11 +7,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP_INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+# What is imported is compiled then: to compile all of it takes longer than to install it.
+PIP_INSTALL := $(BIN)/python -m pip install --no-compile --constraint constraints.txt
 # One more than cores, since a third of the time is waiting for servers. Neighbours stay together:
 # what a file has started serves its tests.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 4) + 1)')
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+# Where it is set, each of hundreds of processes would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-real check bench install clean
 .DELETE_ON_ERROR:

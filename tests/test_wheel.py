@@ -54,15 +54,16 @@ def test_the_wheel_holds_the_packages_their_data_and_nothing_else(wheel: Path) -
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One where there is nothing but the wheel, its extra [services], and what these need."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     install(folder, f"{wheel}[services]")
     return folder
 
 
 def install(environment: Path, what: str) -> None:
+    """By the pip of this one. Compiled is only what will be imported."""
     run(
-        *(environment / "bin" / "python", "-m", "pip", "install", "--quiet", what),
-        *("--constraint", ROOT / "constraints.txt"),
+        *(sys.executable, "-m", "pip", "--python", environment / "bin" / "python"),
+        *("install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt", what),
         cwd=environment,
     )
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -81,7 +81,6 @@ def test_what_no_longer_fits_whole_is_empty_and_takes_no_gap() -> None:
     assert dark(second)
 
 
-@settings(deadline=None)
 @given(
     total=st.integers(0, 300),
     sizes=st.lists(st.integers(0, 80) | st.floats(0.01, 2.0), max_size=8),
@@ -325,7 +324,6 @@ def test_spark_spans_its_region_and_leaves_gaps_dark() -> None:
     assert image.crop((7, 0, 14, 10)).getbbox() is None
 
 
-@settings(deadline=None)
 @given(
     values=st.lists(st.integers(0, 9), min_size=2, max_size=300),
     width=st.integers(1, 30),
@@ -431,7 +429,6 @@ OPERATIONS: list[Callable[[Canvas], None]] = [
 ]
 
 
-@settings(deadline=None)
 @given(
     width=st.integers(1, 130),
     height=st.integers(1, 130),

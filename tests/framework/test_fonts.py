@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from framework import fonts
@@ -82,7 +82,6 @@ def test_text_is_composed_put_on_one_line_and_freed_of_what_has_no_shape() -> No
     assert clean("Cafe\u0301\nau\tlait\u200d\ufe0f\x07") == "Café au lait"
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=30), font=st.sampled_from(FONTS), tabular=st.booleans())
 def test_any_text_can_be_drawn(text: str, font: Font, tabular: bool) -> None:
     line = font.line(text, tabular=tabular)
@@ -90,7 +89,6 @@ def test_any_text_can_be_drawn(text: str, font: Font, tabular: bool) -> None:
     assert line.width > 0 or not clean(text).strip()
 
 
-@settings(deadline=None)
 @given(text=st.text("abc W…", max_size=30), width=st.integers(0, 80))
 def test_shortened_text_fits_and_says_that_it_goes_on(text: str, width: int) -> None:
     short = shortened(FIXED_5X8, text, width)
@@ -100,7 +98,6 @@ def test_shortened_text_fits_and_says_that_it_goes_on(text: str, width: int) -> 
     )
 
 
-@settings(deadline=None)
 @given(text=st.text("ab \n", max_size=60), width=st.integers(1, 60))
 def test_wrapped_text_keeps_its_words_in_order(text: str, width: int) -> None:
     lines = wrapped(TINY5, text, width)
@@ -108,7 +105,6 @@ def test_wrapped_text_keeps_its_words_in_order(text: str, width: int) -> None:
     assert all(TINY5.width(line) <= width or " " not in line for line in lines)
 
 
-@settings(deadline=None)
 @given(
     elapsed_s=st.floats(0, 1e6), travel_px=st.integers(1, 2000), px_per_s=st.sampled_from([30, 40])
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from framework.testing.clock import settle
 from framework.tools.check import check
 from framework.update import Values
 from framework.vitals import SLACK_S, Pulse, ServiceVitals
+from tests import forked
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -186,9 +189,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def checked(*, ready: bool = False, port: int | None = None) -> int:
+def checked(*, ready: bool = False, host: str | None = None, port: int | None = None) -> int:
     with pytest.raises(typer.Exit) as caught:
-        check(ready=ready, host=None, port=port)
+        check(ready=ready, host=host, port=port)
     return caught.value.exit_code
 
 
@@ -209,3 +212,42 @@ def test_one_asks_without_curl(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_which_port_must_be_known(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"\[health\] port in matrix.toml"):
         check(ready=False, host=None, port=None)
+
+
+def test_what_is_no_name_of_a_host_answers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    host = "x" * 300
+    assert checked(host=host, port=9100) == 75
+    assert capsys.readouterr().err == f"nobody answers at port 9100 of {host}\n"
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Says of anything that it is there."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"alive\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_whatever_else_answers_is_not_alive(folder: Path) -> None:
+    with (
+        HTTPServer(("127.0.0.1", 0), Stranger) as stranger,
+        ThreadPoolExecutor() as threads,
+    ):
+        answering = threads.submit(stranger.handle_request)
+        with pytest.raises(ConfigError, match=r"is no service or panel of matrix\. Set \[health\]"):
+            check(ready=False, host="127.0.0.1", port=stranger.server_port)
+        answering.result(5)
+
+
+@pytest.mark.parametrize(
+    "words", [["--port", "0"], ["--port", "-1"], ["--port", "99999"], ["--host", ""]], ids=str
+)
+def test_where_nobody_can_be_asked_is_refused(folder: Path, words: list[str]) -> None:
+    (folder / "matrix.toml").write_text("[health]\nport = 9100\n")
+    done = forked.run("matrix", "check", *words, cwd=folder, env={})
+    assert done.returncode == 2
+    assert f"Invalid value for {words[0]}" in done.stderr.replace("'", "")

@@ -6,7 +6,7 @@ import string
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.httptimes import LONGEST, holds_for, may_be_kept, retry_after
@@ -73,7 +73,6 @@ def test_what_must_not_be_stored_is_not() -> None:
     assert not may_be_kept({"etag": "1", "cache-control": "private, No-Store"})
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["cache-control", "age", "expires", "date", "retry-after"]),

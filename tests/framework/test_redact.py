@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import httpx2
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
@@ -87,7 +87,6 @@ def test_however_a_library_spells_it(secret: str) -> None:
         assert masked.strip("<=>") == MASK, how
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=7), st.text(min_size=4), st.binary(max_size=7))
 @example(b"user:", "hunter2", b"")
 def test_in_base64_among_others(before: bytes, secret: str, after: bytes) -> None:
@@ -98,7 +97,6 @@ def test_in_base64_among_others(before: bytes, secret: str, after: bytes) -> Non
         assert len(masked.replace(MASK, "")) <= (len(before) + len(after)) * 4 / 3 + 6
 
 
-@settings(deadline=None)
 @given(st.text(min_size=4), st.text(), st.text())
 def test_it_is_never_there_afterwards(secret: str, before: str, after: str) -> None:
     if secret not in MASK and secret not in before + MASK + after:

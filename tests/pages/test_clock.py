@@ -95,7 +95,7 @@ def test_the_date_is_english_in_every_locale(monkeypatch: pytest.MonkeyPatch) ->
             locale.setlocale(locale.LC_TIME, "C")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     size=st.tuples(st.integers(16, 260), st.integers(16, 130)),
     config=st.builds(

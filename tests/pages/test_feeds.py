@@ -95,7 +95,7 @@ def test_it_looks_as_it_should(name: str, width: int, height: int) -> None:
     assert_golden(image, GOLDEN / f"feeds-{name}-{width}x{height}.png")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     size=st.tuples(st.integers(24, 260), st.integers(16, 130)),
     count=st.integers(0, 40),

@@ -74,7 +74,7 @@ def test_it_looks_as_it_should(moment: str, width: int, height: int) -> None:
     assert_golden(image, GOLDEN / f"moon-{moment}-{width}x{height}.png")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     size=st.tuples(st.integers(16, 260), st.integers(16, 130)),
     moon=st.sampled_from([CRESCENT, FULL, POLAR]),

@@ -66,7 +66,7 @@ def test_it_looks_as_it_should(computer: str, width: int, height: int) -> None:
     assert_golden(image, GOLDEN / f"system-{computer}-{width}x{height}.png")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     size=st.tuples(st.integers(16, 260), st.integers(16, 130)),
     system=st.builds(

@@ -87,7 +87,7 @@ def test_it_looks_as_it_should(name: str, width: int, height: int) -> None:
     assert_golden(image, GOLDEN / f"tile-{name}-{width}x{height}.png")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     size=st.tuples(st.integers(16, 260), st.integers(16, 130)),
     shown=st.builds(

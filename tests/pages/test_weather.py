@@ -136,7 +136,7 @@ def test_where_and_in_whose_units_is_told_apart() -> None:
     assert_golden(drawn(hourly, BERLIN), GOLDEN / "hourly-imperial-128x64.png")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     size=st.tuples(st.integers(16, 260), st.integers(16, 130)),
     page=st.sampled_from([WeatherPage, DailyPage, HourlyPage]),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -100,7 +100,6 @@ def test_expired_is_grey_above_a_strip_and_its_hero_can_still_be_read(
     assert {colour for _, colour in strip.getcolors(10_000) or []} == {(0, 0, 0), rgb("amber")}
 
 
-@settings(deadline=None)
 @given(size=ANY_SIZE, words=st.text(max_size=12), share=st.floats(0, 1))
 def test_every_mark_fits_every_panel(size: tuple[int, int], words: str, share: float) -> None:
     image = Image.new("RGB", size)

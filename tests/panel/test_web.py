@@ -22,7 +22,7 @@ from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
@@ -521,7 +521,6 @@ COMMANDS = st.fixed_dictionaries(
 
 
 @given(st.lists(st.text() | (COMMANDS | JSON).map(json.dumps)))
-@settings(deadline=None)
 def test_nothing_that_is_said_breaks_the_sink(said: list[str]) -> None:
     sink, buttons = BrowserSink(0), Buttons()
     sink._remote = buttons

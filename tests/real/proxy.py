@@ -149,6 +149,7 @@ class _Front(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Front
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body of a reply go together
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):  # whatever the method

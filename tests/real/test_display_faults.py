@@ -315,7 +315,6 @@ def display(server_of: Callable[[str], Any]) -> Iterator[Display]:
 
 @settings(
     max_examples=BATCHES,
-    deadline=None,
     # One display hears them all: what one message leaves behind, the next ones meet.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )

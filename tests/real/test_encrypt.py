@@ -22,6 +22,7 @@ from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.store import MAX_BYTES, Stored, StoreRefused
 from framework.secrets.transit import Sealed, TransitRefused, version_of
 from framework.secrets.vault.policies import ENCRYPTOR
+from tests import forked
 from tests.real.production import DATA_KEY, DOCUMENT, FIELDS, Production, rule
 from tests.real.servers import RealKubernetes, RealVault
 
@@ -69,15 +70,8 @@ def encrypt(
     production: Production, *words: str, given: object = ""
 ) -> subprocess.CompletedProcess[str]:
     text = given if isinstance(given, str) else json.dumps(given)
-    done = subprocess.run(
-        [MATRIX, "encrypt", *words],
-        cwd=production.folder,
-        env=production.environ,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = forked.run(
+        "matrix", "encrypt", *words, cwd=production.folder, env=production.environ, given=text
     )
     production.check(done.stdout + done.stderr)
     assert "Traceback" not in done.stderr

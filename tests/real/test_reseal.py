@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests import forked
 from tests.real.authority import Authority
 from tests.real.production import COPY, DATA_KEY, DOCUMENT, FIELDS, ROOT, Production
 from tests.real.servers import RealKubernetes, RealVault
@@ -114,16 +115,7 @@ class House(Production):
         return self.run("reseal", "--log-level", "debug", *words, **environ)
 
     def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [Path(sys.executable).with_name("matrix"), *words],
-            cwd=self.folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = forked.run("matrix", *words, cwd=self.folder, env=environ)
         self.check(done.stdout + done.stderr, self.human)
         return done
 

@@ -514,9 +514,7 @@ def a_world() -> Iterator[World]:
 
 scripts = st.binary(min_size=4 * 100, max_size=4 * 100)
 """Of one length, or most would be too short for any run to end in them; zeroes are no moves."""
-thorough = settings(
-    deadline=None, derandomize=True, max_examples=200, suppress_health_check=list(HealthCheck)
-)
+thorough = settings(derandomize=True, max_examples=200, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.timeout(400)  # seconds pass; to make the script of a failure short takes minutes

@@ -419,7 +419,7 @@ def outcome(document: Mapping[str, Any]) -> Any:
 EVERYTHING = tree_of([(Everything, "here")])
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(DOCUMENTS)
 def test_a_class_finds_in_the_pruned_document_what_it_found_in_all_of_it(
     document: dict[str, Any],

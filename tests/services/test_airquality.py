@@ -115,7 +115,7 @@ async def test_what_cannot_be_used_is_said(answer: object, said: str) -> None:
         assert said in (h.unavailable or "")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=mutations(AIR))
 async def test_whatever_comes_is_published_whole_or_not_at_all(body: bytes) -> None:
     async with harness() as h:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -138,7 +138,6 @@ PATHS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(
     document=JSON,
     path=PATHS,

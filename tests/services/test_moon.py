@@ -25,7 +25,7 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 12, 31, tzinfo=UT
 MOMENTS = st.timedeltas(timedelta(0), LAST - FIRST).map(lambda since: FIRST + since)
 
 everywhere = given(latitude=LATITUDES, longitude=LONGITUDES, moment=MOMENTS)
-at_length = settings(max_examples=60, deadline=None)
+at_length = settings(max_examples=60)
 
 
 def crossings(seen: Moon, body: str) -> tuple[bool, datetime, datetime]:

@@ -221,7 +221,7 @@ async def test_an_answer_of_another_shape_is_said_and_the_last_good_values_stay(
     assert said in await problem(answer)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=mutations(FORECAST))
 async def test_whatever_comes_is_published_whole_or_not_at_all(body: bytes) -> None:
     async with harness() as h:

@@ -19,6 +19,7 @@ from framework.secrets.encryptor import Encryptor
 from framework.secrets.local.filestore import FileStore
 from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.place import SecretPlace
+from tests import forked
 
 MARK = "s3cr3t-mark"
 DOCUMENT = '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n'
@@ -65,16 +66,20 @@ class SealedFolder:
 
     def run(self, *words: str, **environ: str) -> Done:
         """In a script: nothing is a terminal."""
-        done = subprocess.run(
-            [_program(words[0]), *words[1:]],
-            cwd=self.path,
-            env=_environ(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        program, *rest = words
+        if program in forked.PROGRAMS:
+            done = forked.run(program, *rest, cwd=self.path, env=_environ(environ))
+        else:
+            done = subprocess.run(
+                [_program(program), *rest],
+                cwd=self.path,
+                env=_environ(environ),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
         assert "Traceback" not in done.stderr
         return Done(done.stdout, done.stderr, done.returncode)
 

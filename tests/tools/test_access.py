@@ -7,12 +7,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import forked
 
 TIDE = """
 from datetime import datetime
@@ -81,15 +82,8 @@ class Folder:
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MATRIX_")}
-        done = subprocess.run(
-            [Path(sys.executable).with_name("matrix"), *words],
-            cwd=self.path,
-            env={**kept, "HOME": str(self.path), **more},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        environ = {**kept, "HOME": str(self.path), **more}
+        done = forked.run("matrix", *words, cwd=self.path, env=environ)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

@@ -23,6 +23,7 @@ from PIL import Image
 
 from framework.panel.marks import no_data
 from pages.tile import TilePage
+from tests import forked
 
 MATRIX = [str(Path(sys.executable).with_name("matrix"))]
 TIDE = """
@@ -78,15 +79,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def matrix(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*MATRIX, *words],
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run("matrix", *words, cwd=folder, env=environment(**more))
 
 
 class Started:
@@ -188,13 +181,11 @@ def test_without_a_file_the_demo_shows_what_there_is(folder: Path) -> None:
     ]
 
 
-def test_the_demo_says_which_fields_each_kept(demo: Started, folder: Path) -> None:
+def test_the_demo_says_once_which_fields_all_kept(demo: Started, folder: Path) -> None:
     said = demo.until("Ctrl-C")
-    assert [line.strip() for line in said.splitlines()][3:8] == [
+    assert [line.strip() for line in said.splitlines()][3:6] == [
         "secrets    .matrix/demo.sealed, read by a process that has ended",
-        "moon kept redis_url",
-        "moonpage kept redis_url",
-        "clock kept redis_url",
+        "each service and page kept redis_url",
         "nobody kept unused.token, which no class declares",
     ]
     password = (folder / ".matrix" / "bus").read_text().split("@")[0].rpartition(":")[2]
@@ -209,7 +200,7 @@ def test_the_demo_takes_ones_own_secrets_and_no_old_key_stops_it(folder: Path) -
     assert not (folder / ".matrix" / "keyring").exists()
     (folder / "matrix.toml").write_text(
         "[[secrets.source]]\nkind = 'file'\npath = 'mine.sealed'\nlayout = 'fields'\n"
-        "[[service]]\nuse = 'moon'\n[[page]]\nuse = 'clock'\n"
+        "[[service]]\nuse = 'moon'\n[[page]]\nuse = 'clock'\n[[page]]\nuse = 'moon'\n"
     )
     set_ = [*MATRIX, "encrypt", "--set", "clock.hours"]
     told = subprocess.run(
@@ -229,7 +220,7 @@ def test_the_demo_takes_ones_own_secrets_and_no_old_key_stops_it(folder: Path) -
         demo.stop(signal.SIGTERM)
     assert lines[3:6] == [
         "secrets    mine.sealed, read by a process that has ended",
-        "moon kept nothing",
+        "moon, moonpage kept nothing",
         "clock kept hours",
     ]
 
@@ -577,6 +568,17 @@ def test_the_list_says_where_each_value_would_come_from(folder: Path) -> None:
     assert "cannot be used" in done.stdout
     assert "moon" in done.stdout
     assert "configured by [config.moonpage], MATRIX_MOONPAGE__..." in done.stdout
+
+
+def test_the_list_says_how_often(folder: Path) -> None:
+    (folder / "matrix.toml").write_text(
+        "[config.btc]\nurl = 'https://x.example'\nminutes = 60\n"
+        "[[service]]\nuse = 'json'\nname = 'btc'\n"
+    )
+    said = matrix(folder, "list").stdout
+    assert "publishes Json every 3600 s" in said
+    assert "publishes Json as often as its configuration says" in said  # what has no url yet
+    assert "publishes Moon every 300 s" in said
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "show", "list", "encrypt", "read", "rotate"])

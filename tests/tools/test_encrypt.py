@@ -20,6 +20,7 @@ from framework.secrets.local.filestore import FileStore
 from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.place import SecretPlace
 from framework.secrets.transit import Sealed
+from tests import forked
 
 MATRIX = str(Path(sys.executable).with_name("matrix"))
 DOCUMENT = '[[secrets.source]]\nkind = "file"\npath = "secrets.sealed"\n'
@@ -49,18 +50,11 @@ def encrypt(folder: Path) -> Encrypt:
     """Run it; whatever it does, it shows no value and leaves none in a file."""
 
     def run(
-        *arguments: str, given: str = "", command: str = MATRIX
+        *arguments: str, given: str = "", program: str = "matrix"
     ) -> subprocess.CompletedProcess[str]:
         before = {path for path in folder.rglob("*") if path.is_file()}
-        words = [command, "encrypt"] if command == MATRIX else [command]
-        done = subprocess.run(
-            [*words, *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        words = ("encrypt", *arguments) if program == "matrix" else arguments
+        done = forked.run(program, *words, cwd=folder, env=os.environ, given=given)
         assert MARK not in done.stdout + done.stderr
         for path in set(folder.rglob("*")) - before:
             assert not path.is_file() or MARK not in path.read_text()
@@ -106,8 +100,7 @@ def test_a_document_whose_key_is_made_on_the_way(folder: Path, encrypt: Encrypt)
 def test_without_a_file_it_takes_the_usual_one(folder: Path, encrypt: Encrypt) -> None:
     toml(folder, FIELDS)
     (folder / "secrets.json").write_text(json.dumps({"tide": {"token": MARK}, "units": "metric"}))
-    command = str(Path(sys.executable).with_name("encryptonator"))
-    said = encrypt(command=command).stdout.splitlines()
+    said = encrypt(program="encryptonator").stdout.splitlines()
     assert said[0] == "file        secrets.json of this folder, since no FILE is given"
     assert "added       tide.token, units" in said
     assert token(folder) == MARK
@@ -501,9 +494,7 @@ def test_what_was_sealed_for_another_layout_goes_and_a_rotation_is_not_blocked(
     done = encrypt("-", given='{"tide": {"token": "3"}}')
     assert done.stdout.splitlines()[1:3] == ["has         tide.token", "removed     tide.token"]
     assert token(folder) == "3"
-    rotated = subprocess.run(
-        [MATRIX, "rotate"], capture_output=True, text=True, timeout=60, check=False
-    )
+    rotated = forked.run("matrix", "rotate", cwd=folder, env=os.environ)
     assert "nothing to do: 1 data key at v1" in rotated.stdout, rotated.stdout + rotated.stderr
 
 
@@ -548,6 +539,5 @@ def test_what_an_older_key_sealed_stays_readable(folder: Path, encrypt: Encrypt)
 
 def test_it_goes_by_its_other_name(folder: Path, encrypt: Encrypt) -> None:
     toml(folder, FIELDS)
-    command = str(Path(sys.executable).with_name("encryptonator"))
-    assert encrypt("--set", "tide.token", given="1", command=command).returncode == 0
+    assert encrypt("--set", "tide.token", given="1", program="encryptonator").returncode == 0
     assert token(folder) == "1"

@@ -22,6 +22,7 @@ from framework.secrets.access import Access, Namespace, Secret, Workload
 from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.settings import SecretsSettings
 from framework.secrets.transit import Sealed
+from tests import forked
 from tests.secrets.httpserver import Answer, Request
 from tests.secrets.kubernetes_standin import NAMESPACE, KubernetesStandin, encoded
 from tests.secrets.vault_standin import KEY, ROLE_ID, SECRET_ID, VaultStandin
@@ -92,16 +93,8 @@ class Cluster:
 
     def encrypt(self, *words: str, given: str = DOCUMENT) -> subprocess.CompletedProcess[str]:
         environ = {key: value for key, value in os.environ.items() if "MATRIX_" not in key}
-        done = subprocess.run(
-            [MATRIX, "encrypt", *words],
-            cwd=self.folder,
-            env={**environ, "KUBECONFIG": str(self.kubernetes.folder / "kubeconfig")},
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        environ["KUBECONFIG"] = str(self.kubernetes.folder / "kubeconfig")
+        done = forked.run("matrix", "encrypt", *words, cwd=self.folder, env=environ, given=given)
         assert MARK not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done

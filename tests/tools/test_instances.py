@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from framework.errors import ConfigError
 from framework.project import PageEntry, Project, ServiceEntry
 from framework.tools.instances import make_instances, page_entries, service_entries
+from tests import forked
 
 TIDE = """
 from framework import Config, DisplayBase, Feed, ServerBase, Values
@@ -264,13 +264,7 @@ def test_pages_and_services_share_one_name_space() -> None:
 def test_every_command_says_so_before_it_fails(command: str) -> None:
     """A field that is missing is often one that stands in a misspelt section."""
     Path("matrix.toml").write_text("[config]\nunits = 'furlongs'\n[config.tdie]\n" + ENTRIES)
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("matrix")), command],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = forked.run("matrix", command, cwd=Path.cwd(), env=os.environ)
     assert done.returncode == 78
     warning, error = done.stderr.splitlines()
     assert warning.endswith("did you mean tide?")

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from framework.secrets.access import Access, Namespace, Secret, Workload
 from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.transit import Sealed, TransitRefused
+from tests import forked
 from tests.secrets.httpserver import Answer, Request
 from tests.secrets.kubernetes_standin import NAMESPACE, KubernetesStandin, encoded
 from tests.secrets.vault_standin import KEY, MISMATCH, VaultStandin, refused
 
-MATRIX = str(Path(sys.executable).with_name("matrix"))
 OLD_KEY = "aes256-key"
 OLD = "default/matrix-secrets:secrets.json"
 MARK = "s3cr3t-mark"
@@ -144,16 +143,7 @@ def reseal(house: House) -> Reseal:
             "COLUMNS": "80",
             **changes,
         }
-        done = subprocess.run(
-            [MATRIX, "reseal", *words],
-            cwd=house.folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = forked.run("matrix", "reseal", *words, cwd=house.folder, env=environ)
         said = done.stdout + done.stderr
         assert MARK not in said
         assert "Traceback" not in said

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
+
+from tests import forked
 
 TIDE = """
 from framework import Config, ServerBase, Values
@@ -24,16 +25,7 @@ if __name__ == "__main__":
 
 def run(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     (folder / "tide.py").write_text(TIDE)
-    program = Path(sys.executable).with_name("matrix")
-    return subprocess.run(
-        [program, *words],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run("matrix", *words, cwd=folder, env={"PATH": "/usr/bin:/bin", **environ})
 
 
 def test_the_schema_of_what_is_published(tmp_path: Path) -> None:
@@ -52,6 +44,18 @@ def test_the_schema_of_what_is_published(tmp_path: Path) -> None:
 def test_by_default_it_has_all(tmp_path: Path) -> None:
     (tmp_path / "matrix.toml").write_text('[[service]]\nuse = "tide:TideServer"\n')
     assert {"Tide", "Moon"} <= json.loads(run(tmp_path, "schema").stdout).keys()
+
+
+def test_two_that_mean_different_things_by_one_type_are_not_mixed_up(tmp_path: Path) -> None:
+    (tmp_path / "harbour.py").write_text(TIDE.replace("height_m", "depth_m"))
+    both = ["tide:TideServer", "harbour:TideServer"]
+    done = run(tmp_path, "schema", *both, both[0])
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == (
+        "tide:TideServer and harbour:TideServer publish different things, both of type Tide. Ask "
+        "for one at a time: matrix schema harbour:TideServer\n"
+    )
+    assert run(tmp_path, "schema", both[0], both[0], "moon").returncode == 0
 
 
 def test_every_line_of_a_log_for_a_machine_is_json(tmp_path: Path) -> None:

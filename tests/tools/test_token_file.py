@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import forked
 
 TOML = """
 [[service]]
@@ -29,16 +30,8 @@ login = { role = "reader", mount = "here" }
 
 
 def matrix(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [Path(sys.executable).with_name("matrix"), *words],
-        cwd=folder,
-        env={"HOME": str(folder), "PATH": "/usr/bin:/bin", **environ},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = {"HOME": str(folder), "PATH": "/usr/bin:/bin", **environ}
+    return forked.run("matrix", *words, cwd=folder, env=environ)
 
 
 @pytest.fixture

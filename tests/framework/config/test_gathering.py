@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
@@ -51,7 +51,6 @@ def loaded(name: str = "tide", **sources: Any) -> Loaded[TideConfig]:
 OWN = ("argument", "environment", "secrets", "config")
 
 
-@settings(deadline=None)  # the first example imports pydantic-settings
 @given(st.sets(st.sampled_from(OWN)))
 def test_the_first_source_that_has_an_own_field_wins(having: set[str]) -> None:
     given: dict[str, Any] = {source: {"tide": {"station": source}} for source in having}
@@ -86,7 +85,6 @@ ZONES = (
 )
 
 
-@settings(deadline=None)  # the first example imports pydantic-settings
 @given(st.sets(st.integers(0, len(SHARED) - 1)))
 def test_a_shared_field_is_looked_for_in_the_section_then_at_the_top(having: set[int]) -> None:
     def table(section: int, top: int) -> dict[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -181,7 +181,6 @@ def environments(draw: st.DrawFn) -> dict[str, str]:
     return {name: draw(texts) for name in names}
 
 
-@settings(deadline=None)  # the first example imports pydantic-settings
 @given(environments(), TABLES, TABLES, TABLES)
 def test_whatever_is_given_nothing_but_a_config_error_and_never_a_value(
     environ: dict[str, str],

@@ -72,17 +72,17 @@ def test_all_problems_are_said_at_once_a_line_each() -> None:
     assert said == [
         "Strict [tide] units ('metric' or 'imperial'): is none of these, "
         "from [config] units in matrix.toml; "
-        "set MATRIX_UNITS, or [config] units in matrix.toml",
+        "correct it there",
         "Strict [tide] station (str): must be text, in quotes, "
         "from [config.tide] station in matrix.toml; "
-        "set MATRIX_TIDE__STATION, or [config.tide] station in matrix.toml",
+        "correct it there",
         "Strict [tide] level (float): must be at most 10.0, from environment MATRIX_TIDE__LEVEL; "
-        "set MATRIX_TIDE__LEVEL, or [config.tide] level in matrix.toml",
+        "correct it there",
         "Strict [tide] server.host (str): is missing; "
         "set MATRIX_TIDE__SERVER__HOST, or [config.tide.server] host in matrix.toml",
         "Strict [tide] server.port (int): is not a valid int, "
         "from environment MATRIX_TIDE__SERVER__PORT; "
-        "set MATRIX_TIDE__SERVER__PORT, or [config.tide.server] port in matrix.toml",
+        "correct it there",
         "Strict [tide] token (SecretStr): is missing; "
         "set MATRIX_TIDE__TOKEN, or tide.token in the secrets",
     ]

@@ -9,10 +9,9 @@ from difflib import get_close_matches
 def check_choice(what: str, name: object, names: Collection[str]) -> None:
     """Refuse what is none of ``names``.
 
-    :raises ValueError: it is none; the nearest is named, and all.
+    :raises ValueError: it is none; all are named, and which one is near.
     """
     if name not in names:
-        near = get_close_matches(str(name).lower(), names, n=1, cutoff=0.0)[0]
-        raise ValueError(
-            f"there is no {what} {name!r}; the nearest is {near!r}, all are: {', '.join(names)}"
-        )
+        near = get_close_matches(str(name).lower(), names, 1)
+        nearest = f"the nearest is {near[0]!r}, " if near else ""
+        raise ValueError(f"there is no {what} {name!r}; {nearest}all are: {', '.join(names)}")

@@ -63,11 +63,13 @@ class Instance:
     def problem(
         self, path: Sequence[Declared], what: str, *, where: str = "", remedy: str = ""
     ) -> str:
-        """A line about one field, or about a field of the model in it. ``remedy``: instead of all
-        places where it can be set."""
+        """A line about one field, or about a field of the model in it. ``where``: what gave the
+        value, which counts more than all other places. ``remedy``: how it is set right there, if
+        not as anywhere."""
         names, kind = ".".join(each.name for each in path), path[-1].type_text
-        source = f", from {where}" if where else ""
-        return f"{self} {names} ({kind}): {what}{source}; {remedy or f'set {self._places(path)}'}"
+        if where:
+            what, remedy = f"{what}, from {where}", remedy or "correct it there"
+        return f"{self} {names} ({kind}): {what}; {remedy or f'set {self._places(path)}'}"
 
     def unknown(self, key: str, where: str, fields: Iterable[Declared]) -> str:
         """A line about a name that nobody declared; it is shown only if it looks like one."""
@@ -87,8 +89,9 @@ class Instance:
             return f"{self}: {what}"
         names = ".".join(each.name for each in path)
         origin = origins.get(names) or origins.get(path[0].name)
-        where = str(origin) if origin and origin.source != "default" else ""
-        return self.problem(path, what, where=where, remedy=origin.remedy if origin else "")
+        if origin is None or origin.source == "default":
+            return self.problem(path, what)
+        return self.problem(path, what, where=str(origin), remedy=origin.remedy)
 
     def _places(self, path: Sequence[Declared]) -> str:
         """Where a field can be set."""

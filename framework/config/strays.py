@@ -18,8 +18,8 @@ from framework.folding import fold
 Fields = Sequence[Declared]
 
 _PREFIX = "MATRIX_"
-_FILE_KEY = "toml"
-"""``MATRIX_TOML`` names the file."""
+_OWN = ("toml", "log_format", "health_port")
+"""Variables that are no field's: the file, the form of logs, the port of ``[health]``."""
 _NEAR = 0.6
 """How much a name is like the one that is meant, at least: from 0 to 1."""
 _NEARER = 0.7
@@ -101,7 +101,7 @@ def _hint_for_field(key: str, known: Known) -> str | None:
 def _meant(variable: str, known: Known) -> str | None:
     """The variable that is meant, all without prefix and in lower case; the same if it is one of
     ours; None: it is like none of ours."""
-    shared = [key.lower() for key in (*known.shared(), _FILE_KEY)]
+    shared = [key.lower() for key in (*known.shared(), *_OWN)]
     sections = sorted(known.sections, key=len, reverse=True)  # tide_2 before tide
     if variable in shared or any(variable.startswith(f"{section}__") for section in sections):
         return variable

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from framework.secrets.vault.table import TOKEN_FILE
 from framework.targets import PAGES, SERVICES, resolve
 from framework.tools.instances import PAGE, SERVICE
 from framework.tools.options import LogLevelOption
+from framework.tools.wrapping import wrapped
 
 PANEL = "panel"
 """The workload of all pages of a file: one process shows them in turn."""
@@ -83,12 +83,12 @@ def access(
     ] = None,
     log_level: LogLevelOption = "warning",
 ) -> None:
-    """Write down, in access.json, what each service and page may decrypt: what it declares.
+    """Write access.json: what each service and page may decrypt.
 
-    Whoever administers Vault makes policies of that file, with matrix vault bootstrap, and needs no
-    class for it. Commit it, and have --check fail where somebody forgot to run this: a field that
-    was added later is refused by Vault until both have run again. All files of one namespace go
-    into one access.json.
+    That is what it declares. Whoever administers Vault makes policies of that file, with matrix
+    vault bootstrap, and needs no class for it. Commit it, and have --check fail where somebody
+    forgot to run this: a field that was added later is refused by Vault until both have run again.
+    All files of one namespace go into one access.json.
 
     \b
         matrix access
@@ -173,6 +173,10 @@ class _Instance:
 
 def _namespace(path: str, name: str | None, accounts: _Names) -> Namespace:
     """All of one file, in which ``name`` is the only process, if it is given."""
+    if not Path(path).exists():
+        raise ConfigError(
+            f"there is no {path}. Start where one lies, or name it: matrix access FILE"
+        )
     project = Project.find({"MATRIX_TOML": path}, Path.cwd())
     settings = SecretsSettings.of(project, {**os.environ, **_UNIMPORTANT})
     sources = [each for each in settings.sources if each.needs_vault and not each.plain]
@@ -345,19 +349,7 @@ def _told(found: Access) -> Iterator[str]:
 
 
 def _row(label: str, text: str) -> str:
-    return _wrapped(text, f"    {label:<14}")
-
-
-def _wrapped(text: str, head: str) -> str:
-    """Under itself. A name is never broken: it may be wanted as it is."""
-    return textwrap.fill(
-        text,
-        width=80,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(text, f"    {label:<14}")
 
 
 def _lent(namespace: Namespace) -> Iterator[str]:
@@ -367,7 +359,7 @@ def _lent(namespace: Namespace) -> Iterator[str]:
         accounts.setdefault(each.service_account, []).append(each.name)
     for account, names in accounts.items():
         if len(names) > 1:
-            yield _wrapped(
+            yield wrapped(
                 f"{', '.join(names)} run as one service account, {account}, so each of them may "
                 "log in as any other",
                 "  ",

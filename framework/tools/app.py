@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pkgutil import resolve_name
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from framework.errors import MatrixError
+from framework.extras import DISTRIBUTION, needed_by
 from framework.interrupt import Interrupted
 from framework.process import guarded_output, last_word
 
@@ -36,7 +37,7 @@ WRITING = ("encrypt", "rotate", "reseal", "bootstrap")
 def main() -> None:
     """``matrix``. Only the command that is asked for is imported, or all, for their help."""
     app = _app(name="matrix", help="Feed an LED matrix from small services.", no_args_is_help=True)
-    app.callback()(lambda: None)  # or one command alone would not be called by its name
+    app.callback()(_options)
     asked = [name for name in sys.argv[1:2] if name in COMMANDS]
     for name in asked or COMMANDS:
         _add(app, COMMANDS[name], name)
@@ -62,6 +63,25 @@ def recryptonator() -> None:
     _run_alone("rotate")
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # here: no other command needs it
+
+        typer.echo(f"{DISTRIBUTION} {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Of ``matrix`` itself. Without them, one command alone would not be called by its name."""
+
+
 class _Command(TyperCommand):
     """One whose refusals are sentences."""
 
@@ -74,7 +94,8 @@ class _Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with needed_by(f"matrix {self.name}"):
+                return super().invoke(ctx)
         except Interrupted:
             if self.name in WRITING:
                 typer.echo(

@@ -17,22 +17,28 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from framework import targets
 from framework.bus import Bus, open_bus
 from framework.embedded import EmbeddedServer
 from framework.errors import BusUnavailable
+from framework.extras import needed_by
+from framework.folding import fold
 from framework.process import EXIT_FAILED, configure_logging, exit_status
 from framework.project import PageEntry, Project, ServiceEntry
 from framework.secrets.encryptor import Encryptor
 from framework.secrets.settings import SecretsSettings
-from framework.tools.instances import Instances, ShownPage, make_instances
+from framework.targets import resolve
+from framework.tools.instances import PAGE, SERVICE, Instances, ShownPage, make_instances, name_of
 from framework.tools.options import LogLevelOption, PortOption, SizeOption, parse_size
+from framework.vitals import PanelVitals, Vitals
+from framework.watching import watched
 
 if TYPE_CHECKING:
     from framework.panel.sinks import Sink
 
 SERVICES = tuple(ServiceEntry(use=each) for each in ("moon", "weather", "airquality", "system"))
 PAGES = tuple(PageEntry(use=each) for each in ("moon", "clock", "weather", "system", "feeds"))
-"""What is shown when matrix.toml says nothing."""
+"""What there is when matrix.toml says nothing."""
 SEALED = "demo.sealed"
 """Where in the state folder the configuration lies, if matrix.toml names no secrets."""
 KEYRING = "demo.keyring"
@@ -63,10 +69,17 @@ def demo(
 ) -> None:
     """Run everything on this machine, until Ctrl-C.
 
-    That is an embedded Valkey server, the services and pages of matrix.toml (or Moon and Clock),
-    and a web page that shows the panel live.
+    That is an embedded Valkey server, the services and pages of matrix.toml, and a web page that
+    shows the panel live.
+
+    If no [[service]] is in the file, these run: moon, weather, airquality and system; but only what
+    its pages follow, if it has a [[page]]. If no [[page]] is in it, these are shown: moon, clock,
+    weather, system and feeds; but none that waits for another service, if it has a [[service]].
     """
     configure_logging(log_level)
+    with needed_by("matrix demo", "demo"):  # before anything is started
+        from framework.panel.panelsink import leds_of
+
     project = Project.find(os.environ, Path.cwd())
     width, height = parse_size(size, (project.panel.width, project.panel.height))
     server = EmbeddedServer(project.make_state())
@@ -75,10 +88,11 @@ def demo(
         if not SecretsSettings.of(project).sources:
             project = with_secrets(project, url)
             kept.append(f"nobody kept {UNDECLARED}, which no class declares")
-        made = make_instances(project, project.services or SERVICES, project.pages or PAGES)
-        from framework.panel.panelsink import leds_of  # here: Pillow is an extra
-
-        leds = leds_of(project)
+        made = make_instances(project, *chosen(project))
+        leds, panel = leds_of(project), PanelVitals()
+        vitals: list[Vitals] = [one.vitals for one in made.services]
+        if snapshot is None:
+            vitals.append(panel)
 
         async def everything() -> int:
             bus = open_bus(url)
@@ -88,7 +102,7 @@ def demo(
                     serving.append(tasks.create_task(_kept_running(server)))
                     if snapshot is None:
                         said = [*_kept(project, made), *kept]
-                        await _live(made, said, bus, width, height, port, leds(bus.time))
+                        await _live(made, said, bus, width, height, port, leds(bus.time), panel)
                     status = await _pictures(made.pages, bus, width, height, snapshot, timeout)
                     for service in serving:
                         service.cancel()
@@ -96,8 +110,36 @@ def demo(
                 await bus.close()
             return status
 
-        status = exit_status(everything)
+        status = exit_status(lambda: watched(everything, vitals))
     sys.exit(status)
+
+
+def chosen(project: Project) -> tuple[Sequence[ServiceEntry], Sequence[PageEntry]]:
+    """What ``matrix.toml`` names, and of what it names none, those that go with the rest."""
+    services, pages = project.services, project.pages
+    if not services and not pages:
+        return SERVICES, PAGES
+    if not services:
+        followed = {name for page in pages for name in _followed(page)}
+        return [each for each in SERVICES if _name(each) in followed], pages
+    if not pages:
+        published = {_name(each) for each in services}
+        return services, [each for each in PAGES if _followed(each, required=True) <= published]
+    return services, pages
+
+
+def _name(service: ServiceEntry) -> str:
+    return fold(name_of(service, resolve(service.use, targets.SERVICES, SERVICE)))
+
+
+def _followed(page: PageEntry, *, required: bool = False) -> set[str]:
+    """The services that it follows, or only those that it waits for."""
+    cls = resolve(page.use, targets.PAGES, PAGE)
+    return {
+        fold(page.feeds.get(attribute, feed.model.__name__))
+        for attribute, feed in cls.feeds.items()
+        if feed.required or not required
+    }
 
 
 async def _kept_running(server: EmbeddedServer) -> NoReturn:
@@ -151,7 +193,13 @@ def with_secrets(project: Project, redis_url: str) -> Project:
 def _kept(project: Project, made: Instances) -> list[str]:
     """Which secrets there are, and who has what of them."""
     names = ", ".join(source.name for source in SecretsSettings.of(project).sources)
-    kept = [f"{name} kept {', '.join(fields) or 'nothing'}" for name, fields in made.kept.items()]
+    having: dict[str, list[str]] = {}
+    for name, fields in made.kept.items():
+        having.setdefault(", ".join(fields) or "nothing", []).append(name)
+    if len(having) == 1:
+        kept = [f"each service and page kept {what}" for what in having]
+    else:
+        kept = [f"{', '.join(who)} kept {what}" for what, who in having.items()]
     return [f"{names}, read by a process that has ended", *kept]
 
 
@@ -163,6 +211,7 @@ async def _live(
     height: int,
     port: int | None,
     also: Sequence[Sink],
+    vitals: PanelVitals,
 ) -> NoReturn:
     from framework.panel.show import show_in_browser
 
@@ -170,7 +219,7 @@ async def _live(
 
     def started(url: str) -> None:
         typer.echo(f"matrix     {url}")
-        typer.echo(f"services   {', '.join(one.name for one in made.services)}")
+        typer.echo(f"services   {', '.join(one.name for one in made.services) or 'none'}")
         typer.echo(f"pages      {', '.join(one.page.name for one in made.pages)}")
         for label, line in zip_longest(["secrets"], kept, fillvalue=""):
             typer.echo(f"{label:<10} {line}")
@@ -187,6 +236,7 @@ async def _live(
         remark=" · ".join(remarks) or None,
         port=port,
         also=also,
+        vitals=vitals,
         started=started,
     )
 

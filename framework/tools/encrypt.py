@@ -97,7 +97,7 @@ def encrypt(
     ] = None,
     log_level: LogLevelOption = "warning",
 ) -> None:
-    """Seal a document, or fields of one, into a [[secrets.source]] of matrix.toml.
+    """Seal a document, or fields of one, where matrix.toml says.
 
     A document is sealed whole; nobody can change a part of it. Sealed fields are each a ciphertext
     of their own: one can be set alone, and a service decrypts no other than it declares. Which of

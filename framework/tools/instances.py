@@ -16,7 +16,15 @@ from framework.errors import ConfigError, MatrixError
 from framework.folding import fold
 from framework.project import PageEntry, Project, ServiceEntry
 from framework.server import ServerBase
-from framework.targets import PAGES, SERVICES, raised_at, resolve
+from framework.targets import (
+    PAGES,
+    SERVICES,
+    available,
+    misplaced,
+    raised_at,
+    resolve,
+    unknown,
+)
 from framework.tools.warn import warn_of_feeds, warn_of_strays
 
 Entry = TypeVar("Entry", ServiceEntry, PageEntry)
@@ -46,11 +54,14 @@ class Instances:
 
 def service_entries(project: Project, targets: Sequence[str]) -> list[ServiceEntry]:
     """What to serve: ``targets``, each the name of an entry of ``matrix.toml`` or else what an
-    entry's ``use`` may be; without targets, all entries."""
+    entry's ``use`` may be; without targets, all entries.
+
+    :raises ConfigError: a target is neither.
+    """
     if not targets:
         return list(project.services)
     return [
-        _named(target, project.services, SERVICES, SERVICE) or ServiceEntry(use=target)
+        named_service(project, target) or ServiceEntry(use=_checked(project, target, SERVICES))
         for target in targets
     ]
 
@@ -60,13 +71,62 @@ def page_entries(project: Project, targets: Sequence[str]) -> list[PageEntry]:
     if not targets:
         return list(project.pages)
     return [
-        _named(target, project.pages, PAGES, PAGE) or PageEntry(use=target) for target in targets
+        named_page(project, target) or PageEntry(use=_checked(project, target, PAGES))
+        for target in targets
     ]
 
 
-def _named(target: str, entries: Sequence[Entry], group: str, base: type[Any]) -> Entry | None:
+def named_service(project: Project, target: str) -> ServiceEntry | None:
     """The entry that a target names: by its name, by its ``use`` if it has none, or else by the
     name that its class gives it, to know which it is imported."""
+    return _named(target, project.services, SERVICES, SERVICE)
+
+
+def named_page(project: Project, target: str) -> PageEntry | None:
+    """The same for pages."""
+    return _named(target, project.pages, PAGES, PAGE)
+
+
+def known_names(project: Project, *groups: str) -> set[str]:
+    """What a target may be, other than ``module:Class``. The classes of the file are imported."""
+    entries: Mapping[str, Sequence[ServiceEntry | PageEntry]] = {
+        SERVICES: project.services,
+        PAGES: project.pages,
+    }
+    names = {target_of(entry, class_of(entry)) for group in groups for entry in entries[group]}
+    return names | {each.name for group in groups for each in available(group)}
+
+
+def class_of(entry: ServiceEntry | PageEntry) -> type[Any] | MatrixError:
+    """Its class, or why there is none."""
+    group, base = (SERVICES, SERVICE) if isinstance(entry, ServiceEntry) else (PAGES, PAGE)
+    try:
+        return resolve(entry.use, group, base)
+    except MatrixError as error:
+        return error
+
+
+def target_of(entry: ServiceEntry | PageEntry, cls: type[Any] | MatrixError) -> str:
+    """How it is called as a target: by its name, if it has one that can be known."""
+    if entry.name or ":" not in entry.use or isinstance(cls, MatrixError):
+        return entry.name or entry.use
+    return name_of(entry, cls)
+
+
+def _checked(project: Project, target: str, group: str) -> str:
+    """A target that names no entry.
+
+    :raises ConfigError: it cannot be an entry's ``use`` either.
+    """
+    if ":" in target or any(target == each.name for each in available(group)):
+        return target
+    other = PAGES if group == SERVICES else SERVICES
+    if fold(target) in map(fold, known_names(project, other)):
+        raise ConfigError(misplaced(target, other))
+    raise ConfigError(unknown(target, known_names(project, group)))
+
+
+def _named(target: str, entries: Sequence[Entry], group: str, base: type[Any]) -> Entry | None:
     for entry in entries:
         if target == entry.use and entry.name is None:
             return entry
@@ -76,7 +136,7 @@ def _named(target: str, entries: Sequence[Entry], group: str, base: type[Any]) -
         if ":" in target or entry.name is not None:
             continue
         try:
-            name = _name(entry, resolve(entry.use, group, base))
+            name = name_of(entry, resolve(entry.use, group, base))
         except ConfigError:
             continue  # It is said when that one is to run.
         if fold(target) == fold(name):
@@ -94,8 +154,8 @@ def make_instances(
     """
     served = [(entry, resolve(entry.use, SERVICES, SERVICE)) for entry in services]
     shown = [(entry, resolve(entry.use, PAGES, PAGE)) for entry in pages]
-    names = [_name(entry, cls) for entry, cls in served]
-    names += [_name(entry, cls) for entry, cls in shown]
+    names = [name_of(entry, cls) for entry, cls in served]
+    names += [name_of(entry, cls) for entry, cls in shown]
     check_unique(names)
     for service, cls in served:
         check_init(cls, options_of(service))
@@ -106,8 +166,8 @@ def make_instances(
     # All at once: the secrets of all are then read by one process.
     loaded = load_all(list(zip(classes, names, strict=True)), project=project)
     given = iter(loaded)
-    made = [_made(cls, next(given), options_of(entry)) for entry, cls in served]
-    paged = [(_made(cls, next(given), options_of(entry)), entry) for entry, cls in shown]
+    made = [make(cls, next(given), options_of(entry)) for entry, cls in served]
+    paged = [(make(cls, next(given), options_of(entry)), entry) for entry, cls in shown]
     warn_of_feeds(project, [one.name for one in made], paged)
     return Instances(
         made,
@@ -143,7 +203,11 @@ def check_init(cls: type[Any], options: Mapping[str, Any]) -> None:
     )
 
 
-def _made(cls: type[Any], loaded: Loaded[Config], options: Mapping[str, Any]) -> Any:
+def make(cls: type[Any], loaded: Loaded[Config], options: Mapping[str, Any]) -> Any:
+    """An instance.
+
+    :raises ConfigError: its ``__init__`` refuses what it is given, or breaks.
+    """
     try:
         made = cls(config=loaded.config, **options)
     except MatrixError:
@@ -162,6 +226,7 @@ def _from_secrets(loaded: Loaded[Config]) -> list[str]:
     return list(dict.fromkeys(path.partition(".")[0] for path in paths))
 
 
-def _name(entry: ServiceEntry | PageEntry, cls: type[Any]) -> str:
+def name_of(entry: ServiceEntry | PageEntry, cls: type[Any]) -> str:
+    """Of the instance."""
     name: str = entry.name or cls.default_name().lower()
     return name

@@ -4,98 +4,103 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from framework.config.loading import Description, describe
+from framework.config.loading import Description, describe, load
 from framework.config.sources import Sources
-from framework.display import DisplayBase
 from framework.errors import MatrixError
 from framework.folding import fold
 from framework.process import configure_logging
-from framework.project import Project
+from framework.project import PageEntry, Project, ServiceEntry
 from framework.secrets.settings import SecretsSettings
 from framework.server import ServerBase
-from framework.targets import PAGES, SERVICES, available, resolve
+from framework.targets import PAGES, SERVICES, available
+from framework.tools.instances import class_of, make, name_of, target_of
 from framework.tools.options import LogLevelOption
+from framework.tools.warn import warn_of_strays
+from framework.tools.wrapping import wrapped
+
+Entry = ServiceEntry | PageEntry
 
 _BEFORE_SECRETS = ("argument", "environment")
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One thing that can be named as a TARGET."""
-
-    target: str
-    name: str | None
-    """Of the instance; None: the class's own."""
-    group: str
-
-
 def list_(log_level: LogLevelOption = "warning") -> None:
-    """Show every service and page: those of matrix.toml, and those that are installed.
+    """Show every service and page, and how each is configured here.
 
-    For each: what it is configured by, and where each value would come from, here and now. Values
-    are not shown, and the secrets are not read: whatever counts less than they do may come from
-    there.
+    First those of matrix.toml, then those that are installed. For each: what it is configured by,
+    and where each value would come from, here and now. Values are not shown, and the secrets are
+    not read: whatever counts less than they do may come from there.
     """
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
     sources = Sources.of_machine(project, os.environ)
+    warn_of_strays(project, os.environ, {})
     secrets = bool(SecretsSettings.of(project).sources)
-    for title, group, base in (
-        ("Services", SERVICES, ServerBase),
-        ("Pages", PAGES, DisplayBase),
+    installed_services = [ServiceEntry(use=each.name) for each in available(SERVICES)]
+    installed_pages = [PageEntry(use=each.name) for each in available(PAGES)]
+    for title, entries in (
+        (f"Services of {sources.table_path}", project.services),
+        ("Services that are installed", installed_services),
+        (f"Pages of {sources.table_path}", project.pages),
+        ("Pages that are installed", installed_pages),
     ):
-        for line in _section(title, group, base, project, sources, secrets):
-            typer.echo(line)
+        if entries:
+            typer.echo("\n".join([title, *_lines(entries, sources, secrets), ""]))
 
 
-def _section(
-    title: str, group: str, base: type[Any], project: Project, sources: Sources, secrets: bool
-) -> Iterator[str]:
-    entries = project.services if group == SERVICES else project.pages
-    if entries:
-        yield f"{title} of {sources.table_path}"
-        for entry in entries:
-            yield from _lines(Listed(entry.use, entry.name, group), base, sources, secrets)
-    yield f"{title} that are installed"
-    for each in available(group):
-        yield from _lines(Listed(each.name, None, group), base, sources, secrets)
-    yield ""
+def _lines(entries: Sequence[Entry], sources: Sources, secrets: bool) -> Iterator[str]:
+    found = [(entry, class_of(entry)) for entry in entries]
+    labels = [target_of(entry, cls) for entry, cls in found]
+    for label, (entry, cls) in zip(labels, found, strict=True):
+        head = f"  {label:<{max(map(len, labels))}}  "
+        if isinstance(cls, MatrixError):
+            yield head.rstrip()
+            yield f"      cannot be used: {cls}"
+            continue
+        summary = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0]
+        yield wrapped(summary, head) or head.rstrip()
+        if label != entry.use:
+            yield f"      is {entry.use}"
+        for what in _what(entry, cls, sources, secrets):
+            yield f"      {what}"
 
 
-def _lines(listed: Listed, base: type[Any], sources: Sources, secrets: bool) -> Iterator[str]:
-    try:
-        cls = resolve(listed.target, listed.group, base)
-        name = cls.default_name() if listed.name is None else listed.name
-        fields = describe(cls.config_class, name, sources)
-    except MatrixError as error:
-        yield f"  {listed.name or listed.target}"
-        yield f"      cannot be used: {error}"
-        return
-    doc = (inspect.getdoc(cls) or "").partition("\n")[0]
-    yield f"  {listed.name or listed.target:<12} {doc}"
-    for what in _what(cls):
-        yield f"      {what}"
-    yield f"      configured by [config.{name.lower()}], MATRIX_{fold(name).upper()}__..."
-    for field in fields:
-        yield f"      {_field(field, secrets)}"
-
-
-def _what(cls: type[Any]) -> Iterator[str]:
-    """What it publishes or follows."""
-    if issubclass(cls, ServerBase):
-        yield f"publishes {cls.values.__name__} every {cls.period.total_seconds():g} s"
+def _what(entry: Entry, cls: type[Any], sources: Sources, secrets: bool) -> Iterator[str]:
+    """What it publishes or follows, and how it is configured."""
+    name = name_of(entry, cls)
+    if isinstance(entry, ServiceEntry):
+        yield f"publishes {cls.values.__name__} {_how_often(cls, name, sources)}"
     elif cls.feeds:
-        yield "follows " + ", ".join(
-            feed.model.__name__ + ("" if feed.required else " (if there is any)")
-            for feed in cls.feeds.values()
-        )
+        yield f"follows {', '.join(_followed(entry, cls))}"
+    yield f"configured by [config.{name}], MATRIX_{fold(name).upper()}__..."
+    try:
+        for described in describe(cls.config_class, name, sources):
+            yield _field(described, secrets)
+    except MatrixError as error:
+        yield f"cannot be used: {error}"
+
+
+def _followed(entry: PageEntry, cls: type[Any]) -> Iterator[str]:
+    for attribute, feed in cls.feeds.items():
+        of = f" of {entry.feeds[attribute]}" if attribute in entry.feeds else ""
+        yield f"{feed.model.__name__}{of}{'' if feed.required else ' (if there is any)'}"
+
+
+def _how_often(cls: type[Any], name: str, sources: Sources) -> str:
+    period = cls.period
+    if cls.every is not ServerBase.every:
+        try:
+            period = make(
+                cls, load(cls.config_class, name, sources=sources), {"name": name}
+            ).every()
+        except MatrixError:  # which is said when it is to run
+            return "as often as its configuration says"
+    return f"every {period.total_seconds():g} s"
 
 
 def _field(field: Description, secrets: bool) -> str:

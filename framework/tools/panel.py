@@ -22,10 +22,10 @@ def panel(
     ] = False,
     log_level: LogLevelOption = "info",
 ) -> None:
-    """Light the LEDs that [panel] of matrix.toml describes, until Ctrl-C or SIGTERM.
+    """Light the LEDs that [panel] of matrix.toml describes.
 
-    Started by root it opens them, becomes [panel] user, and is never root again. Frames come from
-    matrix show, over a Unix socket.
+    Until Ctrl-C or SIGTERM. Started by root it opens them, becomes [panel] user, and is never root
+    again. Frames come from matrix show, over a Unix socket.
     """
     # Here: Pillow is an extra.
     from framework.panel.driver.opening import open_panel

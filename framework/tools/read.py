@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,14 +23,15 @@ from framework.project import PageEntry, Project, ServiceEntry
 from framework.secrets.asked import Found, read_asked
 from framework.secrets.fields import data_key_of
 from framework.secrets.settings import SecretsSettings
-from framework.targets import PAGES, SERVICES, available, resolve
+from framework.targets import PAGES, SERVICES, available, resolve, unknown
 from framework.tools.instances import (
     PAGE,
     SERVICE,
     check_init,
+    known_names,
+    named_page,
+    named_service,
     options_of,
-    page_entries,
-    service_entries,
 )
 from framework.tools.options import LogLevelOption
 from framework.tools.sealed import printable, sealed_sources
@@ -67,11 +67,11 @@ def read(
     ] = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
-    """Read what a service or a page would be told, as it does itself, and say where it came from.
+    """Read what a service or a page would get, and say from where.
 
-    Everything is read and validated: the environment, the secrets, matrix.toml. If this succeeds,
-    so does the start of the service, by whoever may read the same; if not, it says what the service
-    would. No value is shown, only that it is set.
+    Everything is read and validated as it does itself: the environment, the secrets, matrix.toml.
+    If this succeeds, so does the start of the service, by whoever may read the same; if not, it
+    says what the service would. No value is shown, only that it is set.
 
     With --field it reads from the secrets alone, and needs no class. No other name is decrypted
     than those asked for, where each is sealed by itself.
@@ -146,33 +146,22 @@ def _meant(project: Project, target: str) -> list[Entry]:
     """The entries that are called so, else what can be used so: a service and a page may both."""
     if not target:
         raise ConfigError("a TARGET is empty: name a service or a page (matrix list shows them)")
-    asked: list[Entry] = [*service_entries(project, [target]), *page_entries(project, [target])]
-    there = [entry for entry in asked if entry in _entries(project)]
-    if there:
+    named = (named_service(project, target), named_page(project, target))
+    if there := [entry for entry in named if entry is not None]:
         return there
     if ":" in target:
         found: type[Any] = resolve(target, SERVICES, object)
         is_service, is_page = issubclass(found, SERVICE), issubclass(found, PAGE)
+        if not (is_service or is_page):
+            raise ConfigError(f"{target} is neither a service nor a page. Name a class that is one")
     else:
         is_service, is_page = (
             any(each.name == target for each in available(group)) for group in (SERVICES, PAGES)
         )
-    if not (is_service or is_page):
-        raise ConfigError(_unknown(project, target))
-    return [entry for entry, fits in zip(asked, (is_service, is_page), strict=True) if fits]
-
-
-def _unknown(project: Project, target: str) -> str:
-    if ":" in target:
-        return f"{target} is neither a service nor a page. Name a class that is one"
-    known = {entry.name or entry.use for entry in _entries(project)}
-    known |= {each.name for group in (SERVICES, PAGES) for each in available(group)}
-    near = get_close_matches(target, known, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return (
-        f"{target} is not known: {hint}There are {', '.join(sorted(known)) or 'none'}; "
-        "a class of your own is written module:Class"
-    )
+        if not (is_service or is_page):
+            raise ConfigError(unknown(target, known_names(project, SERVICES, PAGES)))
+    usable = (is_service, ServiceEntry(use=target)), (is_page, PageEntry(use=target))
+    return [entry for fits, entry in usable if fits]
 
 
 def _rows(loaded: Loaded[Config], reveal: bool) -> Iterator[Row]:

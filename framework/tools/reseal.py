@@ -69,7 +69,7 @@ def reseal(
     ] = False,
     log_level: LogLevelOption = "warning",
 ) -> None:
-    """Take what is sealed at one place, or with another key, into a new Secret.
+    """Seal into a new Secret what another place or key has sealed.
 
     A ciphertext opens nowhere but at the place that it was sealed for, so one that is to lie
     elsewhere is sealed anew. A human runs this, who may decrypt there and encrypt here: in a

@@ -29,9 +29,10 @@ def schema(
         ),
     ] = None,
 ) -> None:
-    """Print the JSON Schema of what each service publishes: one object, by type of update.
+    """Print what each service publishes, as JSON Schema.
 
-    It describes the messages on the bus, envelope and values, as they are written.
+    That is one object, by type of update. It describes the messages on the bus, envelope and
+    values, as they are written.
 
     \b
         matrix schema
@@ -42,8 +43,17 @@ def schema(
 
 
 def _all() -> list[str]:
-    entries = Project.find(os.environ, Path.cwd()).services
-    return [*(each.use for each in entries), *(each.name for each in available(SERVICES))]
+    """Those of the file, and those that are installed: whoever needs those alone may lack what one
+    of these needs."""
+    targets = [each.use for each in Project.find(os.environ, Path.cwd()).services]
+    for each in available(SERVICES):
+        try:
+            each.load()
+        except ConfigError as error:
+            typer.echo(f"left out: {error}", err=True)
+        else:
+            targets.append(each.name)
+    return targets
 
 
 def _published(targets: Iterable[str]) -> dict[str, type[Values]]:

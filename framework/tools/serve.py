@@ -32,7 +32,10 @@ def serve(
     ] = None,
     log_level: LogLevelOption = "info",
 ) -> None:
-    """Run services: fetch on a schedule and publish, until Ctrl-C or SIGTERM."""
+    """Run services, which fetch on a schedule and publish.
+
+    Ctrl-C or SIGTERM ends them.
+    """
     configure_logging(log_level)
     project = Project.find(os.environ, Path.cwd())
     services = make_instances(project, service_entries(project, targets or []), []).services

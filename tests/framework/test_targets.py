@@ -112,6 +112,25 @@ def test_a_module_that_needs_another() -> None:
     assert said.endswith("needs.py, line 2)")
 
 
+@pytest.mark.parametrize("own", ["services/mine.py", "services.py"])
+@pytest.mark.parametrize("target", ["services.mine:Tide", "services:Mine", "uses:Tide"])
+def test_a_module_that_an_installed_one_hides(own: str, target: str) -> None:
+    Path(own).parent.mkdir(exist_ok=True)
+    write(own, "")
+    write("uses.py", "import services.mine")
+    hidden = f"which hides {Path.cwd() / Path(own).parts[0]}. Rename yours"
+    assert problem(target).endswith(f"; services is the name of an installed module, {hidden}")
+
+
+def test_a_library_of_an_extra_is_named_with_the_command_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    write("loads.py", "import psutil")
+    needs = "loads needs psutil: pip install 'matrix-framework[services]'"
+    assert problem("loads:Tide") == f"loads:Tide: {needs}"
+
+
 def test_a_module_that_raises() -> None:
     write("raises.py", "def f():\n    return int('MARKER')\n\nf()\n")
     said = problem("raises:Tide")

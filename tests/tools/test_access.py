@@ -239,7 +239,7 @@ def test_where_vault_is_and_as_whom_one_logs_in_makes_no_difference(folder: Fold
         ((SERVICE, SEALED), ("--workload", "Tide"), "Tide, run as Tide, is not what Kubernetes"),
         ((SERVICE, SEALED), ("--workload", "x.toml=a"), "there is no x.toml; there is matrix.toml"),
         ((SERVICE, SEALED), ("--service-account", "a=b"), "there is no a; there is tide-north"),
-        ((SERVICE, SEALED), ("other.toml",), "other.toml cannot be read"),
+        ((SERVICE, SEALED), ("other.toml",), "there is no other.toml"),
         ((SERVICE, SEALED), ("--out", "no/where.json"), "no/where.json cannot be written"),
     ],
 )

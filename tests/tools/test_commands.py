@@ -169,6 +169,20 @@ def test_the_demo_starts_says_where_it_is_and_leaves_nothing(
     assert "lock" not in left
 
 
+def test_the_demo_says_how_it_is(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    (folder / "matrix.toml").write_text(f"{OFFLINE}[health]\nhost = '127.0.0.1'\nport = {port}\n")
+    demo = Started(folder, *MATRIX, "demo")
+    try:
+        demo.until("Ctrl-C")
+        done = matrix(folder, "check")
+    finally:
+        demo.stop(signal.SIGTERM)
+    assert (done.returncode, done.stdout) == (0, "alive\n")
+
+
 def test_without_a_file_the_demo_shows_what_there_is(folder: Path) -> None:
     demo = Started(folder, *MATRIX, "demo")
     try:

@@ -120,6 +120,8 @@ def test_while_somebody_is_unknown_only_what_is_near_is_said(known: Known) -> No
         ("MATRIX_TIMEZON", "MATRIX_TIMEZONE"),
         ("MATRIX_REDIS_URI", "MATRIX_REDIS_URL"),
         ("MATRIX_TOLM", "MATRIX_TOML"),
+        ("MATRIX_LOG_FORMT", "MATRIX_LOG_FORMAT"),
+        ("MATRIX_HEALT_PORT", "MATRIX_HEALTH_PORT"),
         ("matrix_clock__hours", "MATRIX_CLOCK__HOURS"),
         ("Matrix_Timezone", "MATRIX_TIMEZONE"),
     ],
@@ -134,6 +136,8 @@ def test_a_variable_that_is_like_one_of_ours(written: str, meant: str) -> None:
     "name",
     [
         "MATRIX_TOML",
+        "MATRIX_LOG_FORMAT",
+        "MATRIX_HEALTH_PORT",
         "MATRIX_TIMEZONE",
         "MATRIX_CLOCK__HOURS",
         "MATRIX_CLOCK__TIMEZONE",

@@ -6,12 +6,15 @@ the bus or a source answers has no say in ``/live``: to start again would mend n
 
 from __future__ import annotations
 
+import logging
 import socket
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -23,6 +26,8 @@ from prometheus_client.registry import Collector
 from framework.errors import ConfigError
 from framework.project import HEALTH_PORT
 from framework.vitals import PanelVitals, ServiceVitals, Vitals
+
+log = logging.getLogger(__name__)
 
 PLAIN = "text/plain; charset=utf-8"
 PATIENCE_S = 5.0
@@ -128,8 +133,14 @@ class _Server(ThreadingHTTPServer):
         self.report = report
         super().__init__((host, port), _Handler)
 
+    def server_bind(self) -> None:
+        """Without HTTPServer's own, which asks DNS for a name that nobody wants."""
+        TCPServer.server_bind(self)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """One who hangs up is no event."""
+        if not isinstance(sys.exception(), OSError):
+            log.exception("what was asked cannot be answered")
 
 
 class _Handler(BaseHTTPRequestHandler):

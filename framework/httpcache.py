@@ -67,7 +67,7 @@ class Memory:
         _trim(self._good)
 
     def get(self, key: object) -> Remembered | None:
-        return self._unproven.get(key) or self._good.get(key)
+        return self._unproven[key] if key in self._unproven else self._good.get(key)
 
     def put(self, key: object, answered: Remembered, *, now_s: float) -> None:
         is_of_use = answered.validators or answered.holds_until_s > now_s

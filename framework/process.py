@@ -134,9 +134,10 @@ class _JsonLines(logging.Formatter):
 def run(main: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
     """Call ``main``, run what it returns until it ends, SIGTERM or Ctrl-C; then exit.
 
-    Told twice, it leaves at once. 0: it ended or was told to stop. 75: the secrets are unavailable.
-    78: the configuration is wrong. 1: anything else of ours that cannot be. Each of those is one
-    sentence on standard error, without a traceback. 130, in silence: Ctrl-C while constructing.
+    Told twice, it leaves at once. 0: it ended or was told to stop. 75: the secrets, or the LEDs,
+    are unavailable for now. 78: the configuration is wrong. 1: anything else of ours that cannot
+    be. Each of those is one sentence on standard error, without a traceback. 130, in silence:
+    Ctrl-C while constructing.
     """
 
     def start() -> Coroutine[Any, Any, int | None]:

@@ -44,6 +44,7 @@ class Publisher(Generic[V]):
         self.held: Update[V] | None = None
         """The last good update, whether or not the bus has it."""
         self._failing = ""
+        self._once_said: str | None = None
         self._failing_since = bus.time.now()
         self._never = asyncio.Event()
         self.refetch = asyncio.Event()
@@ -108,7 +109,16 @@ class Publisher(Generic[V]):
             return
         self._outage.recovered()
 
+    def _is_outlived(self, stored: Held) -> bool:
+        """Whether what we once said stands beside what we have got since: on their way the two may
+        have overtaken each other."""
+        held, posted = self.held, stored.posted
+        if self._failing or held is None or posted is None:
+            return False
+        return posted.updated_us == to_us(held.updated) and stored.failing == self._once_said
+
     def _hold(self, update: Update[V]) -> None:
+        self._once_said = self._failing or self._once_said
         self._failing = ""
         self.held = update
         self.values = update.values
@@ -153,7 +163,7 @@ class Publisher(Generic[V]):
             held = self.held
             if held is not None and _lost(held.updated, stored.posted, self._bus.time.now()):
                 await self._send(held)
-            elif _unsaid(self._failing, self._failing_since, stored):
+            elif _unsaid(self._failing, self._failing_since, stored) or self._is_outlived(stored):
                 await self._say()
             else:
                 self._outage.recovered()

@@ -1,6 +1,8 @@
-"""Signs of life for systemd, where a unit asks for them with ``WatchdogSec=``.
+"""Word for systemd, where it wants to hear: that a start is through (``Type=notify``), and signs of
+life after that (``WatchdogSec=``).
 
-What hangs, in a page that never returns or in a library of the LEDs, is started again by it.
+What hangs, in a page that never returns or in a library of the LEDs, is started again by it; what
+waits for its secrets is not, because that is before the start is through.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-async def with_watchdog(
+async def notifying(
     work: Callable[[], Coroutine[Any, Any, T]],
     environ: Mapping[str, str],
     *,
@@ -25,27 +27,37 @@ async def with_watchdog(
 ) -> T:
     """What ``work`` returns. Meanwhile the loop gives signs of life, if they are asked of this
     process and nothing ``hangs``; sd_notify(3) and sd_watchdog_enabled(3) say how."""
-    if not environ.get("NOTIFY_SOCKET") or not environ.get("WATCHDOG_USEC"):
+    address = environ.get("NOTIFY_SOCKET")
+    if not address:
         return await work()
-    if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-        return await work()
-    every_s = int(environ["WATCHDOG_USEC"]) / 1e6 / 2
-    beating = asyncio.create_task(_beat(environ["NOTIFY_SOCKET"], every_s, hangs))
+    telling = asyncio.create_task(_tell(address, _period_s(environ), hangs))
     try:
         return await work()
     finally:
-        beating.cancel()
+        telling.cancel()
 
 
-async def _beat(address: str, every_s: float, hangs: Callable[[], bool]) -> None:
+def _period_s(environ: Mapping[str, str]) -> float | None:
+    """How often a sign of life is to be given: twice as often as asked. None: it is not asked."""
+    asked_us = environ.get("WATCHDOG_USEC", "")
+    is_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return int(asked_us) / 1e6 / 2 if is_for_us and asked_us.isdecimal() else None
+
+
+async def _tell(address: str, period_s: float | None, hangs: Callable[[], bool]) -> None:
     if address.startswith("@"):  # of the abstract namespace
         address = f"\0{address[1:]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.setblocking(False)
-        while True:
+
+        def say(what: bytes) -> None:
+            try:
+                systemd.sendto(what, address)
+            except OSError as error:
+                log.warning("systemd is not told %s: %s", what.decode(), error.strerror)
+
+        say(b"READY=1")
+        while period_s is not None:
             if not hangs():
-                try:
-                    systemd.sendto(b"WATCHDOG=1", address)
-                except OSError as error:
-                    log.warning("no sign of life to systemd: %s", error.strerror)
-            await asyncio.sleep(every_s)
+                say(b"WATCHDOG=1")
+            await asyncio.sleep(period_s)

@@ -118,7 +118,7 @@ class Update(BaseModel, Generic[V]):
 def unreadable(values: Values) -> str:
     """Why whoever follows could not read ``values`` from the wire; empty: they can."""
     try:
-        type(values).model_validate_json(values.model_dump_json())
+        type(values).model_validate_json(values.model_dump_json(by_alias=True))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from framework.project import Project
-from framework.systemd import with_watchdog
+from framework.systemd import notifying
 from framework.vitals import Vitals
 
 T = TypeVar("T")
@@ -28,6 +28,4 @@ async def watched(work: Callable[[], Coroutine[Any, Any, T]], vitals: Sequence[V
             from framework.health import open_health
 
             stack.enter_context(open_health(health.host, health.port, vitals))
-        return await with_watchdog(
-            work, os.environ, hangs=lambda: any(each.hangs for each in vitals)
-        )
+        return await notifying(work, os.environ, hangs=lambda: any(each.hangs for each in vitals))

@@ -115,7 +115,7 @@ def _width(font: Font, text: str, tabular: bool) -> int:
     return max(0, steps - before - after)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)  # a mask of the longest text is 80 kB to 800 kB
 def _line(font: Font, text: str, tabular: bool) -> Line:
     before, _ = _sides(font)
     placed = []

@@ -1,7 +1,7 @@
 """What the framework draws over a page, or in its place: late, expired, no data yet, failed.
 
 Pages know nothing of it, so that nothing old ever looks new whoever wrote the page. When which mark
-is due is decided by the player.
+is due is decided by ``stage``.
 """
 
 from __future__ import annotations

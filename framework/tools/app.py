@@ -38,10 +38,11 @@ def main() -> None:
     """``matrix``. Only the command that is asked for is imported, or all, for their help."""
     app = _app(name="matrix", help="Feed an LED matrix from small services.", no_args_is_help=True)
     app.callback()(_options)
-    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
-    for name in asked or COMMANDS:
-        _add(app, COMMANDS[name], name)
-    if not asked:
+    asked = [name for name in sys.argv[1:2] if name in (*COMMANDS, "vault")]
+    for name, where in COMMANDS.items():
+        if not asked or name in asked:
+            _add(app, where, name)
+    if not asked or "vault" in asked:
         vault = _app(help="Administer Vault.", no_args_is_help=True)
         _add(vault, "framework.tools.vault:bootstrap", "bootstrap")
         app.add_typer(vault, name="vault")

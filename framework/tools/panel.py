@@ -11,7 +11,7 @@ import typer
 
 from framework.process import configure_logging, exit_status
 from framework.project import Project
-from framework.systemd import with_watchdog
+from framework.systemd import notifying
 from framework.tools.options import LogLevelOption
 
 
@@ -41,4 +41,4 @@ def panel(
     path = socket_path(project)
     light = open_panel(project.panel, path)
     typer.echo(f"the panel takes frames at {path}")
-    sys.exit(exit_status(lambda: with_watchdog(light.run, os.environ)))
+    sys.exit(exit_status(lambda: notifying(light.run, os.environ)))

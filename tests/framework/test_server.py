@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from framework.bus import Held, Posted, Receipt
 from framework.bustime import to_us
@@ -332,6 +332,60 @@ async def test_what_nobody_could_read_costs_no_good_value(
     assert service.vitals.failures > 0
     with pytest.raises(ValidationError):
         Tide(height_m=math.inf)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (Field(alias="h"), None),
+        (Field(serialization_alias="hh"), "fetch() returned what no page could read: height_m: "),
+    ],
+)
+async def test_a_field_may_have_another_name_on_the_wire_if_it_is_read_by_it(
+    bus: MemoryBus, clock: FakeClock, field: Any, said: str | None
+) -> None:
+    class Named(Values):
+        model_config = ConfigDict(populate_by_name=True)
+        height_m: float = field
+
+    class NamedServer(ServerBase[Named]):
+        async def fetch(self) -> Named:
+            return Named(height_m=1.0)
+
+    async with serving(bus, NamedServer(config=Config())):
+        stored = await bus.snapshot("named")
+    assert (stored.failing or "").startswith(said or "")
+    assert (stored.posted is None) is (said is not None)
+
+
+async def test_what_it_once_said_is_taken_back_though_it_came_after_what_it_got(
+    clock: FakeClock,
+) -> None:
+    class Slow(MemoryBus):
+        """Takes word of a failure only when it is let."""
+
+        let = asyncio.Event()
+
+        async def fail(self, name: str, why: str) -> None:
+            await self.let.wait()
+            await super().fail(name, why)
+
+    bus = Slow(clock)
+    service = TideServer(Unavailable("dry"), 1.5)
+    publisher = service.publisher(bus)
+    await publisher.meet(MINUTE)
+    keeping = asyncio.ensure_future(publisher.keep())
+    failing = asyncio.ensure_future(service.step(publisher))
+    await settle()
+    good = asyncio.ensure_future(service.step(publisher))
+    await settle()
+    bus.let.set()
+    await asyncio.gather(failing, good)
+    assert (await bus.snapshot("tide")).failing == "dry"
+    await clock.advance(MINUTE)
+    assert (await bus.snapshot("tide")).failing == ""
+    keeping.cancel()
+    await asyncio.wait([keeping])
 
 
 async def test_a_task_of_its_own_that_it_cancels_does_not_end_a_service(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from framework.systemd import with_watchdog
+from framework.systemd import notifying
 
 
 @pytest.fixture(params=["a path", "an abstract name"])
@@ -40,10 +40,10 @@ async def test_it_gives_signs_of_life_until_something_hangs(systemd: socket.sock
 
     async def work() -> str:
         nonlocal hanging
+        assert await next_of(systemd) == b"READY=1"
         for _ in range(3):
             assert await next_of(systemd) == b"WATCHDOG=1"
         hanging = True
-        await asyncio.sleep(0.05)  # what was on its way has come
         with suppress(BlockingIOError):
             while systemd.recv(100):
                 pass
@@ -53,17 +53,22 @@ async def test_it_gives_signs_of_life_until_something_hangs(systemd: socket.sock
         return "done"
 
     environ = asked(systemd, WATCHDOG_PID=str(os.getpid()))
-    assert await with_watchdog(work, environ, hangs=lambda: hanging) == "done"
+    assert await notifying(work, environ, hangs=lambda: hanging) == "done"
 
 
-@pytest.mark.parametrize("more", [{"WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": ""}])
-async def test_who_is_not_asked_says_nothing(systemd: socket.socket, more: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "more", [{"WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": ""}, {"WATCHDOG_USEC": "often"}]
+)
+async def test_who_is_not_asked_for_signs_of_life_says_that_it_has_started(
+    systemd: socket.socket, more: dict[str, str]
+) -> None:
     async def work() -> None:
-        await asyncio.sleep(0.05)
+        assert await next_of(systemd) == b"READY=1"
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await asyncio.get_running_loop().sock_recv(systemd, 100)
 
-    await with_watchdog(work, asked(systemd, **more))
-    with pytest.raises(BlockingIOError):
-        systemd.recv(100)
+    await notifying(work, asked(systemd, **more))
 
 
 async def test_a_systemd_that_does_not_listen_is_a_warning(
@@ -75,5 +80,5 @@ async def test_a_systemd_that_does_not_listen_is_a_warning(
 
     environ = {"NOTIFY_SOCKET": str(tmp_path / "gone"), "WATCHDOG_USEC": "20000"}
     async with asyncio.timeout(5):
-        await with_watchdog(work, environ)
-    assert caplog.messages[0] == "no sign of life to systemd: No such file or directory"
+        await notifying(work, environ)
+    assert caplog.messages[0] == "systemd is not told READY=1: No such file or directory"

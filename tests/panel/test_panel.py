@@ -591,6 +591,7 @@ async def test_systemd_is_told_that_it_lives_and_not_when_it_stands(folder: Path
         systemd.bind(f"\0{folder}")
         process = Process(folder, NOTIFY_SOCKET=f"@{folder}", WATCHDOG_USEC="200000")
         async with asyncio.timeout(5):
+            assert await loop.sock_recv(systemd, 100) == b"READY=1"
             for _ in range(3):
                 assert await loop.sock_recv(systemd, 100) == b"WATCHDOG=1"
         freeze(process.process)

@@ -1,5 +1,5 @@
-"""Runs the work of a process while a port says how it is, if ``[health]`` names one, and systemd is
-told that it lives, if it asks."""
+"""Runs the work of a process while it is looked after: a port says how it is, if ``[health]`` names
+one; systemd is told that it lives, if it asks; and the log says what hangs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
+from framework.hanging import hangs_told
 from framework.project import Project
 from framework.systemd import notifying
 from framework.vitals import Vitals
@@ -23,6 +24,7 @@ async def watched(work: Callable[[], Coroutine[Any, Any, T]], vitals: Sequence[V
     """
     health = Project.find(os.environ, Path.cwd()).health
     with ExitStack() as stack:
+        stack.enter_context(hangs_told(vitals))
         if health.port is not None:
             # Here: its library costs what not everybody wants to pay.
             from framework.health import open_health

@@ -7,10 +7,10 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from framework.bus import open_bus
 from framework.page import C, Page
 from framework.process import run
 from framework.project import Project
+from framework.redisbus import open_bus
 from framework.vitals import PanelVitals
 from framework.watching import watched
 

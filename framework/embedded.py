@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from framework import durable
 from framework.errors import ConfigError
 
 _START_S = 5.0
@@ -74,7 +75,7 @@ class EmbeddedServer:
         try:
             self._shut_down_left_over()
             self._start(binary)
-            self._write_url()
+            durable.write(self._state / "bus", f"{self._url}\n".encode(), mode=0o600)
         except BaseException:
             self.stop()
             raise
@@ -101,7 +102,7 @@ class EmbeddedServer:
         if self._lock is None:
             return
         self._end()
-        for name in ("bus", "bus.new", "valkey.log", "lock"):
+        for name in ("bus", "valkey.log", "lock"):
             (self._state / name).unlink(missing_ok=True)
         os.close(self._lock)
         self._lock = None
@@ -177,17 +178,12 @@ class EmbeddedServer:
             os.close(self._lifeline)
             self._lifeline = None
 
-    def _write_url(self) -> None:
-        new = self._state / "bus.new"
-        new.unlink(missing_ok=True)
-        new.touch(0o600, exist_ok=False)
-        new.write_text(f"{self._url}\n")
-        new.replace(self._state / "bus")
-
     def _shut_down_left_over(self) -> None:
         """End a server whose owner died, and its lifeline too."""
+        left = self._state / "bus"
         with contextlib.suppress(FileNotFoundError):
-            _say((self._state / "bus").read_text().strip(), "SHUTDOWN NOSAVE")
+            _say(left.read_text().strip(), "SHUTDOWN NOSAVE")
+            left.unlink()  # the next one is to be private, however open this one was
 
     def _last_words(self) -> str:
         log = (self._state / "valkey.log").read_text(errors="replace").strip()

@@ -38,6 +38,8 @@ class Unavailable(MatrixError):
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
+        if not isinstance(retry_after, timedelta | None):
+            raise DefinitionError("retry_after must be a timedelta, as in timedelta(seconds=60)")
         self.retry_after = retry_after
 
 

@@ -1,4 +1,5 @@
-"""``Feed``: what a page follows, and ``Following``: the last good update of it that the page holds.
+"""``Feed``: what a page follows; ``Following``: the last good update of it that the page holds; and
+``Followings``: all that is followed together, as the bus tells of it.
 
 What an update is, is ``update``'s business; how it comes here, the bus's and the panel's.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Generic, Literal, Never, Protocol, overload
+from typing import Any, Generic, Literal, Never, Protocol, Self, overload
 
 from pydantic import ValidationError
 from typing_extensions import TypeVar
@@ -127,11 +128,31 @@ class Following:
         return not self.required and update.freshness(now) is Freshness.EXPIRED
 
 
-def fail(followings: Iterable[Following], name: str, why: str) -> None:
-    """Let those of them that follow ``name`` know why its service gets nothing new."""
-    for one in followings:
-        if one.name == name:
-            one.failing = why
+class Followings(tuple[Following, ...]):
+    """What several pages follow: one feed may be followed by many of them."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, pages: Iterable[FollowsFeeds]) -> Self:
+        """All that these follow."""
+        return cls(one for page in pages for one in page.following.values())
+
+    @property
+    def names(self) -> list[str]:
+        """Each once."""
+        return sorted({one.name for one in self})
+
+    def take(self, name: str, posted: Posted) -> bool:
+        """Let all that follow ``name`` hold it. False: none of them could use it."""
+        taken = [one.take(posted) for one in self if one.name == name]
+        return any(taken)
+
+    def fail(self, name: str, why: str) -> None:
+        """Let all that follow ``name`` know why its service gets nothing new."""
+        for one in self:
+            if one.name == name:
+                one.failing = why
 
 
 def _what(error: Exception) -> str:

@@ -10,17 +10,15 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     PlainValidator,
     StringConstraints,
@@ -28,8 +26,9 @@ from pydantic import (
 )
 
 from framework import durable
+from framework.brightness import FULL, levels
 from framework.errors import ConfigError
-from framework.panel.brightness import FULL, levels
+from framework.tables import Location, Table, in_words
 
 FILE = "matrix.toml"
 STATE = ".matrix"
@@ -43,14 +42,6 @@ _MOST_BYTE = 255
 
 Name = Annotated[str, AfterValidator(str.lower)]
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
-Location = tuple[int | str, ...]
-"""The keys and indices that lead to something in the file."""
-
-
-class Table(BaseModel):
-    """A table of the file: nothing in it is ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class ServiceEntry(Table):
@@ -69,7 +60,7 @@ class PageEntry(Table):
     """An entry point, or ``module:Class``."""
     name: Name | None = None
     """Of the instance, lower-cased; None: the class's own."""
-    feeds: dict[str, Name] = {}
+    feeds: dict[str, Name] = Field(default={})
     """Which instance each feed follows, by the page's attribute."""
     seconds: float | None = Field(default=None, strict=True, gt=0, allow_inf_nan=False)
     """How long it stays on; None: as long as all others."""
@@ -137,8 +128,8 @@ class HealthEntry(Table):
 
 
 class _File(Table):
-    config: dict[str, Any] = {}
-    secrets: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default={})
+    secrets: dict[str, Any] = Field(default={})
     service: tuple[ServiceEntry, ...] = ()
     page: tuple[PageEntry, ...] = ()
     panel: PanelEntry = PanelEntry()
@@ -268,62 +259,6 @@ def _syntax(path: Path, message: str) -> str:
         f"{path}, {at.rstrip(')')}: {reason}. Text needs quotes, a table needs [brackets], "
         "a list of tables [[double ones]]"
     )
-
-
-_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-_WORDS = {
-    "missing": "is missing",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "string_too_short": "must not be empty",
-    "string_type": "must be text, in quotes",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "literal_error": "must be {expected}",
-    "finite_number": "must be a finite number",
-    "tuple_type": "must be written as [[{name}]]",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "dataclass_type": "must be a table",
-}
-
-
-def in_words(
-    path: Path,
-    error: ValidationError,
-    names: Callable[[Location], Iterable[str]],
-    within: Location = (),
-    words: Mapping[str, str] = {},
-) -> list[str]:
-    """A line for each problem of what stands ``within`` the file. No value is shown.
-
-    ``names``: what may stand in the table that the last part of a location is in. ``words``: for
-    kinds of problems that other files do not have.
-    """
-    lines = []
-    for each in error.errors(include_url=False, include_input=False):
-        loc, kind = (*within, *each["loc"]), each["type"]
-        name = str(loc[-1])
-        if kind == "default_factory_not_called":  # what it is made of has its own problem
-            continue
-        if kind in _UNKNOWN:
-            known = list(names(loc))
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            lines.append(f"{path}: nothing is called {at(loc)}; {hint}")
-        else:
-            what = {**_WORDS, **words}.get(kind, "is not valid")
-            what = what.format_map({"name": at(loc), **each.get("ctx", {})})
-            lines.append(f"{path}: {at(loc)} {what}")
-    return list(dict.fromkeys(lines))
-
-
-def at(loc: Location) -> str:
-    """A location as one says it, counted from one: ``page 1.use``."""
-    return "".join(f" {part + 1}" if isinstance(part, int) else f".{part}" for part in loc)[1:]
 
 
 def _names(loc: Location) -> Iterable[str]:

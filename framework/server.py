@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, ParamSpec, c
 from typing_extensions import TypeVar
 
 from framework.blocking import Blocking
-from framework.bus import Bus, open_bus, place_of
+from framework.bus import Bus
 from framework.bustime import BusTime
 from framework.config import Config
 from framework.config.loading import load
@@ -30,6 +30,8 @@ from framework.oneline import one_line
 from framework.outage import Outage
 from framework.publisher import Publisher
 from framework.redact import redacted
+from framework.redisbus import open_bus
+from framework.redisurl import place_of
 from framework.schedule import Schedule
 from framework.update import Update, Values, unreadable
 from framework.vitals import ServiceVitals
@@ -48,6 +50,11 @@ LONGEST_SLEEP_S = 10.0
 """The event loop's timers stand still while the machine sleeps: look at the clock this often."""
 LONGEST_REASON = 500
 """Of a failure, in the log: it may quote what a source has sent."""
+LONGEST_TRACE = 20_000
+"""In characters, of which the last are kept."""
+LET_GO_S = 5.0
+"""How long a fetch that is cancelled may take to clean up."""
+LONGEST_TIME = timedelta(days=3650)
 ADOPT_WITHIN = timedelta(seconds=60)
 """A restart within this time of the last update spares the source a request."""
 
@@ -111,8 +118,10 @@ class ServerBase(ABC, Generic[V, C]):
             loaded = load(self.config_class, self.name)
             config, self.remarks = cast(C, loaded.config), loaded.remarks
         self.config = config
+        period = self.every()
+        _check_length(f"{type(self).__name__}.every()", period)
         self._schedule = Schedule(
-            period=self.every(),
+            period=period,
             timeout=self.timeout,
             jitter=self.jitter,
             good_for=self.good_for,
@@ -248,9 +257,11 @@ class ServerBase(ABC, Generic[V, C]):
             why, retry_after = str(unavailable), unavailable.retry_after
         except DefinitionError as error:
             why = str(error)
-        except (Exception, SystemExit) as error:  # of a library: it is not its process
+        except (asyncio.CancelledError, KeyboardInterrupt):  # these are to stop the process
+            raise
+        except BaseException as error:  # of a library, say: it is not its process
             why = f"{type(self).__name__} raised {type(error).__name__}"
-            trace = "\n" + "".join(traceback.format_exception(error))
+            trace = "\n" + "".join(traceback.format_exception(error))[-LONGEST_TRACE:]
         return await self.failed(publisher, why, trace=trace, retry_after=retry_after)
 
     async def failed(
@@ -320,26 +331,22 @@ class ServerBase(ABC, Generic[V, C]):
 
     async def _fetch(self, last: V | None) -> V:
         limit_s = self.timeout.total_seconds()
-        values: object = None
-        leaked = False
+        # A task of its own: whoever is cancelled in there, it is not us.
+        fetching = asyncio.create_task(_outcome(self.fetch))
         try:
-            async with asyncio.timeout(limit_s) as limit:
-                values = await self.fetch()
-        except NotModified:
-            if last is None:
-                raise
-            return last
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        except asyncio.CancelledError:
-            if _told_to_stop():
-                raise
-            leaked = True
-        if leaked:
-            raise RuntimeError("fetch() was cancelled by something that it had cancelled itself")
-        if limit.expired():
+            done, _ = await asyncio.wait([fetching], timeout=limit_s)
+        finally:
+            fetching.cancel()
+            await asyncio.wait([fetching], timeout=LET_GO_S)
+        if not done:
             raise Unavailable(f"no answer within {limit_s:g} s")
+        values, error = fetching.result()
+        if isinstance(error, NotModified) and last is not None:
+            return last
+        if isinstance(error, asyncio.CancelledError):
+            raise RuntimeError("fetch() was cancelled by something that it had cancelled itself")
+        if error is not None:
+            raise error
         if not isinstance(values, self.values):
             raise TypeError(f"fetch() returned {type(values).__name__}, not {self.values.__name__}")
         if problem := unreadable(values):
@@ -386,10 +393,14 @@ def _tried(
     return None, DefinitionError(f"{ask.__name__}() returned {wrong}")
 
 
-def _told_to_stop() -> bool:
-    """Whether it is this task that somebody cancelled."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+async def _outcome(
+    fetch: Callable[[], Coroutine[Any, Any, object]],
+) -> tuple[object, BaseException | None]:
+    """What it returns, and what it raises, whatever that is."""
+    try:
+        return await fetch(), None
+    except BaseException as error:
+        return None, error
 
 
 def _check_times(cls: type[ServerBase[Any, Any]]) -> None:
@@ -397,12 +408,14 @@ def _check_times(cls: type[ServerBase[Any, Any]]) -> None:
         value: object = getattr(cls, name)
         if value is None and getattr(ServerBase, name) is None:
             continue
-        if not isinstance(value, timedelta):
-            raise DefinitionError(
-                f"{cls.__name__}.{name} must be a timedelta, as in timedelta(seconds=60)"
-            )
-        if value <= timedelta(0):
-            raise DefinitionError(f"{cls.__name__}.{name} must be longer than nothing")
+        _check_length(f"{cls.__name__}.{name}", value)
     jitter: object = cls.jitter
     if not (isinstance(jitter, int | float) and 0 <= jitter <= 1):
         raise DefinitionError(f"{cls.__name__}.jitter must be a share of the period, from 0 to 1")
+
+
+def _check_length(what: str, value: object) -> None:
+    if not isinstance(value, timedelta):
+        raise DefinitionError(f"{what} must be a timedelta, as in timedelta(seconds=60)")
+    if not timedelta(0) < value <= LONGEST_TIME:
+        raise DefinitionError(f"{what} must be longer than nothing, and at most ten years")

@@ -122,6 +122,8 @@ def unreadable(values: Values) -> str:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except Exception as error:  # it is no JSON, or a validator of the user's breaks
+        return f"{type(error).__name__}: {error}"
     return ""
 
 

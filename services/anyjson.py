@@ -22,17 +22,18 @@ drawn is left to the page.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, StringConstraints
 
 from framework import Config, ConfigError, ServerBase, Unavailable
 from framework.oneline import one_line
+from framework.webaddress import is_of_the_web
 from services.feeds import Json, ValueColour
-from services.jsonpath import Path, described, find, named, parse
+from services.jsonkind import described
+from services.jsonpath import Path, find, named, parse
 
 LONGEST_TEXT = 200
 MOST_POINTS = 512
@@ -70,7 +71,7 @@ class JsonServer(ServerBase[Json, JsonConfig]):
 
     def __init__(self, *, name: str | None = None, config: JsonConfig | None = None) -> None:
         super().__init__(name=name, config=config)
-        if not is_address(self.config.url):
+        if not is_of_the_web(self.config.url):
             raise self._wrong("url", "must be http://HOST/... or https://HOST/...")
         self._value = self._path("value", self.config.value)
         series = self.config.series
@@ -136,15 +137,6 @@ class JsonServer(ServerBase[Json, JsonConfig]):
 
     def _wrong(self, field: str, problem: str) -> ConfigError:
         return ConfigError(f"JsonConfig [{self.name}] {field}: {problem}")
-
-
-def is_address(url: str) -> bool:
-    """Whether it says what to ask, and how; not whether anybody answers there."""
-    with suppress(ValueError):  # of a port, or the brackets of an IPv6 address
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0
-        return has_host and url.isprintable() and url.lower().startswith(("http://", "https://"))
-    return False
 
 
 def number(found: Any, path: Path) -> float:

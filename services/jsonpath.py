@@ -14,19 +14,12 @@ we say how far it led and what is there.
 from __future__ import annotations
 
 import json
-import math
 import re
-from difflib import get_close_matches
 from enum import Enum
-from itertools import islice
 from typing import Any, TypeAlias
 
 from framework import Unavailable
-
-SHOWN_KEYS = 5
-SHOWN_CHARACTERS = 40
-COMPARED_KEYS = 200
-"""To compare one takes time: a reply may have a hundred thousand keys."""
+from services.jsonkind import described
 
 
 class Every(Enum):
@@ -115,40 +108,6 @@ def _find(node: Any, path: Path, at: int) -> Any:
 def _lost(node: Any, path: Path, at: int) -> Unavailable:
     there = described(node, path[at])
     return Unavailable(f"there is no {written(path[: at + 1])}: {named(path[:at])} is {there}")
-
-
-def described(node: Any, wanted: Step = "") -> str:
-    """What a value is, and what it has: of an object the keys, those first that are the nearest to
-    ``wanted``. Never the value."""
-    if isinstance(node, list):
-        return f"a list of {len(node)}"
-    if not isinstance(node, dict):
-        return kind(node)
-    keys = [str(key)[:SHOWN_CHARACTERS] for key in islice(node, COMPARED_KEYS)]
-    near = get_close_matches(str(wanted)[:SHOWN_CHARACTERS], keys, n=SHOWN_KEYS, cutoff=0.4)
-    shown = list(dict.fromkeys([*near, *keys]))[:SHOWN_KEYS]
-    if not shown:
-        return "an object without keys"
-    more = " and others" if len(node) > len(shown) else ""
-    return f"an object with the keys {', '.join(map(repr, shown))}{more}"
-
-
-def kind(value: Any) -> str:
-    """What a value is, in JSON's words; never the value."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case float() if math.isnan(value):
-            return "NaN"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-    return "an object"
 
 
 def written(path: Path) -> str:

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from framework import Place
-from services.jsonpath import kind
+from services.jsonkind import kind
 
 
 def place_params(place: Place) -> dict[str, object]:

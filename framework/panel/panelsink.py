@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias, cast
 
 from framework import durable
+from framework.brightness import FULL, level_at
 from framework.bustime import BusTime
 from framework.config import Place
 from framework.config.loading import load_all
 from framework.config.place import Spot
 from framework.outage import Outage
-from framework.panel.brightness import FULL, level_at
 from framework.panel.driver import wire
 from framework.panel.driver.wire import Head, NotUnderstood, socket_path
 from framework.panel.sinks import NewestSink, Remote

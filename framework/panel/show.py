@@ -6,6 +6,7 @@ Every decision is elsewhere: what is on in ``player``, what it looks like in ``s
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,9 +16,8 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from framework import feed
 from framework.bus import Bus, Posted
-from framework.feed import Following
+from framework.feed import Followings
 from framework.page import Page
 from framework.panel import marks
 from framework.panel.player import Player, Turn
@@ -26,6 +26,8 @@ from framework.panel.stage import Frame, Stage
 from framework.panel.status import FeedStatus, Status
 from framework.project import LONGEST_SIDE
 from framework.vitals import PanelVitals
+
+log = logging.getLogger(__name__)
 
 MARGIN_S = 0.002
 """Timers may fire a little early: a tick is looked at just after it, not twice."""
@@ -52,6 +54,7 @@ class Show:
         what is kept up to date of its doing."""
         lengths = [*seconds, *[None] * (len(pages) - len(seconds))]
         self._stages = [Stage(page) for page in pages]
+        self._followings = Followings.of(pages)
         self._sinks = sinks
         self._vitals = vitals or PanelVitals()
         self._arrived_s: float | None = None
@@ -77,14 +80,13 @@ class Show:
         self._scrolled_s: float | None = None
         self._look = asyncio.Event()
         for page in pages:
-            page.on(self._time, self._followings())
+            page.on(self._time, self._followings)
 
     async def run(self, started: Callable[[], None] = lambda: None) -> NoReturn:
         """Until cancelled. ``started`` is called once, when every sink would show a frame.
 
         :raises ConfigError: a sink cannot start.
         """
-        followers = self._followers()
         waiting = set(range(len(self._sinks)))
 
         def sink_started(number: int) -> None:
@@ -96,9 +98,10 @@ class Show:
         async with asyncio.TaskGroup() as tasks:
             for number, sink in enumerate(self._sinks):
                 tasks.create_task(sink.run(self, partial(sink_started, number)))
-            if followers:
+            if self._followings:
+                names = self._followings.names
                 tasks.create_task(
-                    self._bus.follow(followers, self._deliver, self._connection, self._failing)
+                    self._bus.follow(names, self._deliver, self._connection, self._failing)
                 )
             tasks.create_task(self._play())
         raise AssertionError("its tasks run until they are cancelled")
@@ -125,7 +128,10 @@ class Show:
 
     def fix(self, size: tuple[int, int] | None) -> None:
         self._fixed = size is not None
-        self._size = size or self._size
+        if size is not None and size != self._size:
+            seen, asked = ("{}x{}".format(*each) for each in (size, self._size))
+            log.info("the LEDs are %s: pages are drawn for that, and not for %s", seen, asked)
+            self._size = size
         self._look.set()
 
     def wake(self) -> None:
@@ -138,21 +144,15 @@ class Show:
 
     # What the bus tells.
 
-    def _followers(self) -> list[str]:
-        return sorted({one.name for one in self._followings()})
-
-    def _followings(self) -> list[Following]:
-        return [one for stage in self._stages for one in stage.page.following.values()]
-
     def _deliver(self, name: str, posted: Posted) -> bool:
-        taken = [one.take(posted) for one in self._followings() if one.name == name]
-        if self._arrived_s is None:
+        is_taken = self._followings.take(name, posted)
+        if is_taken and self._arrived_s is None:
             self._arrived_s = self._time.monotonic_s()
         self._look.set()
-        return any(taken)
+        return is_taken
 
     def _failing(self, name: str, why: str) -> None:
-        feed.fail(self._followings(), name, why)
+        self._followings.fail(name, why)
         self._look.set()
 
     def _connection(self, connected: bool) -> None:
@@ -230,7 +230,7 @@ class Show:
         following = player.following
         return Status(
             now=now,
-            connected=self._connected or not self._followers(),
+            connected=self._connected or not self._followings,
             width=self._size[0],
             height=self._size[1],
             fixed=self._fixed,
@@ -247,7 +247,7 @@ class Show:
 
     def _feeds(self, now: datetime) -> tuple[FeedStatus, ...]:
         found: dict[str, FeedStatus] = {}
-        for one in self._followings():
+        for one in self._followings:
             update = one.update
             found[one.name] = FeedStatus(
                 name=one.name,

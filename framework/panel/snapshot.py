@@ -11,9 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from framework import feed
 from framework.bus import Bus, Posted
 from framework.errors import ConfigError
+from framework.feed import Followings
 from framework.page import Page
 from framework.panel.led import contact_sheet, picture
 from framework.panel.stage import Frame, Stage
@@ -43,22 +43,21 @@ async def snapshot(
     waiting = dict(stages)
     changed = asyncio.Event()
     changed.set()
-    followings = [one for page in pages for one in page.following.values()]
+    followings = Followings.of(pages)
 
     def deliver(name: str, posted: Posted) -> bool:
-        taken = [one.take(posted) for one in followings if one.name == name]
-        if any(taken):
+        is_taken = followings.take(name, posted)
+        if is_taken:
             changed.set()
-        return any(taken)
+        return is_taken
 
     def draw(stage: Stage) -> Frame:
         return stage.frame(bus.time, width, height, SETTLED_S)
 
     for page in pages:
         page.on(bus.time, followings)
-    names = sorted({one.name for one in followings})
     following = asyncio.ensure_future(
-        bus.follow(names, deliver, lambda _: None, partial(feed.fail, followings))
+        bus.follow(followings.names, deliver, lambda _: None, followings.fail)
     )
     try:
         with suppress(TimeoutError):

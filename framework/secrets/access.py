@@ -17,9 +17,9 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from framework.errors import ConfigError
-from framework.project import Location, Table, in_words
 from framework.secrets.place import Layout, SecretPlace
 from framework.secrets.prune import Tree
+from framework.tables import Location, Table, in_words
 
 T = TypeVar("T")
 

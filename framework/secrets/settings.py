@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from framework.errors import ConfigError
-from framework.project import FILE, Location, Project, Table, at, in_words
+from framework.project import FILE, Project
 from framework.secrets.hardening import harden
 from framework.secrets.kinds import KINDS
 from framework.secrets.kubernetes.table import VARIABLES as OF_KUBERNETES
@@ -28,6 +28,7 @@ from framework.secrets.source import Home, Source
 from framework.secrets.vault.settings import VaultSettings
 from framework.secrets.vault.table import VARIABLES as OF_VAULT
 from framework.secrets.vault.table import read_vault
+from framework.tables import Location, Table, at, in_words
 
 _VARIABLES = (*OF_VAULT, *OF_KUBERNETES)
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)

@@ -7,18 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from framework.bus import (
-    REREAD_S,
-    TIMEOUT_S,
-    Follower,
-    Held,
-    Outcome,
-    Posted,
-    Receipt,
-    ignored,
-)
+from framework.bus import REREAD_S, TIMEOUT_S, Held, Outcome, Posted, Receipt, ignored
 from framework.bustime import BusTime, from_us, to_us
 from framework.errors import BusUnavailable
+from framework.follower import Follower
 from framework.update import supersedes
 
 

@@ -6,23 +6,12 @@ import asyncio
 import random
 import time
 
-from playwright.async_api import async_playwright
-
 from framework.panel.web import BrowserSink
 from tests.bench import parts
 from tests.bench.figures import Figure, spread
+from tests.chromium import launched
 
 SAMPLES = 60
-CHROMIUM = "/usr/bin/chromium"
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 WATCH = """
 () => {
@@ -46,10 +35,9 @@ WATCH = """
 async def publish_to_dot() -> list[Figure]:
     sink = BrowserSink()
     with parts.server_url() as url:
-        async with parts.showing(url, parts.page(), sink) as bus, async_playwright() as playwright:
+        async with parts.showing(url, parts.page(), sink) as bus, launched() as browser:
             await bus.snapshot("level")
-            chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-            page = await chromium.new_page(
+            page = await browser.new_page(
                 viewport={"width": 1280, "height": 800},
                 bypass_csp=True,  # playwright waits for conditions by eval
             )
@@ -64,7 +52,6 @@ async def publish_to_dot() -> list[Figure]:
                 # Not in step with the screen's refresh, and nothing else asked of the browser.
                 await asyncio.sleep(random.uniform(0.1, 0.2))
             seen = await page.evaluate("window.seen")
-            await chromium.close()
     lit = [number % 2 == 1 for number in range(1, SAMPLES + 1)]
     if [is_lit for is_lit, _ in seen[1:]] != lit:
         raise RuntimeError(f"{SAMPLES} frames were published, the screen showed {len(seen) - 1}")

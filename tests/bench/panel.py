@@ -17,7 +17,6 @@ from typing import Any
 
 from PIL import Image
 
-from framework.bus import open_bus
 from framework.canvas import SCROLL_PAUSE_S, SCROLL_PX_PER_S, Canvas
 from framework.config import Config, Place
 from framework.display import DisplayBase
@@ -26,6 +25,7 @@ from framework.panel.panelsink import PanelSink
 from framework.panel.show import Show
 from framework.panel.web import BrowserSink
 from framework.process import SWITCH_S
+from framework.redisbus import open_bus
 from framework.server import ServerBase
 from framework.testing.http import CannedHttp
 from pages.moon import MoonPage

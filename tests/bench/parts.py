@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 from pydantic import create_model
 
-from framework.bus import Bus, Posted, open_bus
+from framework.bus import Bus, Posted
 from framework.bustime import to_us
 from framework.canvas import Canvas
 from framework.config import Config
@@ -27,6 +27,7 @@ from framework.panel.show import Show
 from framework.panel.sinks import Remote, Sink
 from framework.panel.status import Status
 from framework.project import Project
+from framework.redisbus import open_bus
 from framework.secrets.encryptor import Encryptor
 from framework.secrets.fields import fields_of
 from framework.secrets.reading import read_documents

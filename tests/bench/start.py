@@ -11,7 +11,8 @@ from contextlib import suppress
 
 import psutil
 
-from framework.bus import Posted, open_bus
+from framework.bus import Posted
+from framework.redisbus import open_bus
 from framework.secrets.asking import MODULE
 from tests.bench import parts
 from tests.bench.figures import Figure

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from framework.bus import Bus, Held, Outcome, Posted, Receipt, RedisBus
+from framework.bus import Bus, Held, Outcome, Posted, Receipt
 from framework.bustime import from_us, to_us
 from framework.errors import BusUnavailable
+from framework.redisbus import RedisBus
 from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock
 

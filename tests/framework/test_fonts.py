@@ -78,6 +78,15 @@ def test_twice_the_size_is_every_dot_twice() -> None:
     assert twice.mask.size == (2 * line.mask.width, 2 * line.mask.height)
 
 
+def test_a_full_stop_stands_on_the_baseline_and_a_percent_sign_has_two_rings() -> None:
+    stop, percent = FIXED_5X8.line("."), FIXED_5X8.line("%")
+    assert (stop.top, stop.mask.size, stop.mask.getextrema()) == (-2, (2, 2), (255, 255))
+    assert (percent.top, percent.mask.size) == (-6, (4, 6))
+    twice = FIXED_5X8.times(2).line(".")
+    assert (twice.top, twice.mask.size) == (-4, (4, 4))
+    assert FIXED_5X8.width("5.") == FIXED_5X8.width("5:")
+
+
 def test_text_is_composed_put_on_one_line_and_freed_of_what_has_no_shape() -> None:
     assert clean("Cafe\u0301\nau\tlait\u200d\ufe0f\x07") == "Café au lait"
 

@@ -238,7 +238,7 @@ def test_whatever_else_answers_is_not_alive(folder: Path) -> None:
         ThreadPoolExecutor() as threads,
     ):
         answering = threads.submit(stranger.handle_request)
-        with pytest.raises(ConfigError, match=r"is no service or panel of matrix\. Set \[health\]"):
+        with pytest.raises(ConfigError, match=r"is no service or page of matrix\. Set \[health\]"):
             check(ready=False, host="127.0.0.1", port=stranger.server_port)
         answering.result(5)
 

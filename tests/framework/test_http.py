@@ -494,10 +494,10 @@ async def test_who_does_not_say_what_the_web_answers_is_told() -> None:
 # ------------------------------------------------------------------------- against a real server
 
 
-def _http(timeout_s: float = 1.5, transport: httpx2.AsyncBaseTransport | None = None) -> Http:
+def _http(transport: httpx2.AsyncBaseTransport | None = None) -> Http:
     return Http(
         user_agent="test",
-        timeout=timedelta(seconds=timeout_s),
+        timeout=timedelta(minutes=1),
         now=lambda: T0,
         monotonic_s=time.monotonic,
         transport=transport,
@@ -526,44 +526,64 @@ async def _serving(speak: Speak) -> AsyncIterator[str]:
         yield f"http://{host}:{port}/"
 
 
-async def test_a_server_may_take_all_the_time_that_there_is_and_is_not_asked_again() -> None:
-    asked: list[float] = []
+@pytest.fixture
+async def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Awaitable[None]]:
+    """Lets so many seconds of the loop's time pass, at once."""
+    loop = asyncio.get_running_loop()
+    time_s, passed_s = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: time_s() + passed_s)
+
+    async def let_pass(duration_s: float) -> None:
+        nonlocal passed_s
+        passed_s += duration_s
+        await asyncio.sleep(0)  # the loop looks whose time is up
+
+    return let_pass
+
+
+async def test_a_server_may_take_all_the_time_that_there_is_and_is_not_asked_again(
+    passing: Callable[[float], Awaitable[None]],
+) -> None:
+    asked = 0
 
     async def hesitate(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(time.monotonic())
-        await asyncio.sleep(1.1)  # more than a third of the time
+        nonlocal asked
+        asked += 1
+        await passing(50)  # of the 54 that one request has
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")
 
-    http = _http(3)
+    http = _http()
     async with _serving(hesitate) as url:
         assert (await http.get(url)).text == "OK"
-    assert len(asked) == 1
+    assert asked == 1
     await http.close()
 
 
-async def test_a_server_that_hangs_or_drips_or_is_not_there() -> None:
+async def test_a_server_that_hangs_or_drips_or_is_not_there(
+    passing: Callable[[float], Awaitable[None]],
+) -> None:
     gone = asyncio.Event()
-    asked: list[float] = []
+    asked = 0
 
     async def hang(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-        asked.append(time.monotonic())
+        nonlocal asked
+        asked += 1
+        await passing(60)
         await gone.wait()
 
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while not writer.is_closing():
             writer.write(b" ")
-            await asyncio.sleep(0.05)
+            await passing(1)
 
-    http = _http(0.3)
+    http = _http()
     for speak in (hang, drip):
         async with _serving(speak) as url:
             with pytest.raises(Unavailable, match=r"127\.0\.0\.1 does not answer in time"):
                 await http.get(url)
             gone.set()
-    assert len(asked) == 1
-    await http.close()
-    http = _http(10)
+    assert asked == 1
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1 cannot be reached: Connection refused"):
         await http.get(url)
     await http.close()
@@ -591,7 +611,7 @@ async def test_a_server_that_speaks_no_http(
     async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
 
-    http = _http(10)
+    http = _http()
     async with _serving(speak) as url:
         with pytest.raises(Unavailable, match=rf"127\.0\.0\.1 {why}") as raised:
             await http.get(url)

@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from framework.errors import BusUnavailable, ConfigError, DefinitionError
 from framework.process import Unwritable, exit_status
 from framework.secrets.store import Conflict, StoreRefused, StoreUnavailable
 from framework.secrets.transit import TransitRefused, TransitUnavailable
+from tests.waiting import LIMIT_S
 
 PROGRAM = """
 import asyncio
@@ -31,6 +33,37 @@ async def main():
 
 run(main)
 """
+BLOCKED = """
+import os, signal, time
+from framework.process import run
+
+async def main():
+    stop = signal.getsignal(signal.SIGINT)
+
+    def told(*of_what):
+        stop(*of_what)
+        os.write(1, b"told\\n")
+
+    signal.signal(signal.SIGINT, told)
+    print("up", flush=True)
+    time.sleep(60)
+
+run(main)
+"""
+
+
+@contextmanager
+def up(program: str) -> Iterator[subprocess.Popen[str]]:
+    """One that has said that it is up; afterwards it is gone."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "up\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def raising(error: Exception) -> Coroutine[Any, Any, None]:
@@ -101,40 +134,19 @@ def test_a_definition_error_is_a_type_error() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_it_cleans_up_and_leaves_with_0(number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    with up(PROGRAM) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=LIMIT_S)
     assert (out, err, process.returncode) == ("down\n", "", 0)
 
 
 def test_told_twice_it_leaves_though_something_blocks_the_loop() -> None:
-    program = """
-import time
-from framework.process import run
-
-async def main():
-    print("up", flush=True)
-    time.sleep(60)
-
-run(main)
-"""
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    process.send_signal(signal.SIGINT)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=0.3)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=5) == 128 + signal.SIGINT
-    process.stdout.close()
+    with up(BLOCKED) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "told\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT_S) == 128 + signal.SIGINT
 
 
 AFTER = """
@@ -170,7 +182,7 @@ with interruptible():
 
 def test_ctrl_c_after_the_work_leaves_in_silence() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", AFTER], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", AFTER], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 130)
 
@@ -179,16 +191,9 @@ def test_ctrl_c_after_the_work_leaves_in_silence() -> None:
 def test_before_there_is_a_loop_a_command_ends_in_order_and_in_silence(
     number: signal.Signals,
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    with up(COMMAND) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=LIMIT_S)
     assert (out, err, process.returncode) == ("down\n", "", 128 + number)
 
 
@@ -224,6 +229,6 @@ def ran(log_format: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "MATRIX_LOG_FORMAT": log_format},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=False,
     )

@@ -155,6 +155,7 @@ async def test_not_modified_without_a_good_value_is_a_failure(
         ValueError("bug"),
         TimeoutError("theirs"),
         SystemExit("a script"),
+        GeneratorExit("a library"),
     ],
 )
 async def test_failures_are_tried_again_and_said_once(
@@ -388,16 +389,83 @@ async def test_what_it_once_said_is_taken_back_though_it_came_after_what_it_got(
     await asyncio.wait([keeping])
 
 
+@pytest.mark.parametrize("itself", [False, True])
 async def test_a_task_of_its_own_that_it_cancels_does_not_end_a_service(
-    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    bus: MemoryBus, clock: FakeClock, caplog: pytest.LogCaptureFixture, itself: bool
 ) -> None:
-    service = TideServer(asyncio.CancelledError(), 1.5)
-    async with serving(bus, service):
+    class CancellingServer(TideServer):
+        async def fetch(self) -> Tide:
+            if not self.fetched:
+                self.fetched.append(self.now())
+                task = asyncio.current_task() if itself else asyncio.ensure_future(asyncio.sleep(9))
+                assert task is not None
+                task.cancel()
+                await (asyncio.sleep(9) if itself else task)
+            return await super().fetch()
+
+    async with serving(bus, CancellingServer(1.5)):
         await clock.advance(MINUTE)
         update = await held(bus)
     assert update is not None
     assert update.values.height_m == 1.5
     assert "cancelled by something that it had cancelled itself" in caplog.messages[0]
+
+
+async def test_a_fetch_that_will_not_be_given_up_is_left_behind(
+    bus: MemoryBus, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framework.server.LET_GO_S", 0.01)
+    ended = asyncio.Event()
+
+    class StubbornServer(TideServer):
+        timeout = timedelta(seconds=0.01)
+
+        async def fetch(self) -> Tide:
+            if self.fetched:
+                return await super().fetch()
+            self.fetched.append(self.now())
+            while not ended.is_set():
+                with suppress(asyncio.CancelledError):
+                    await ended.wait()
+            return Tide(height_m=1)
+
+    service = StubbornServer(1.5)
+    publisher = service.publisher(bus)
+    with pytest.raises(Unavailable, match=r"no answer within 0\.01 s"):
+        await service.attempt(publisher)
+    await service.attempt(publisher)
+    assert publisher.values == Tide(height_m=1.5)
+    ended.set()
+
+
+async def test_values_that_are_no_json_are_refused_in_a_sentence(
+    bus: MemoryBus, clock: FakeClock
+) -> None:
+    class Anything(Values):
+        found: Any
+
+    class AnythingServer(ServerBase[Anything]):
+        async def fetch(self) -> Anything:
+            return Anything(found=object())
+
+    service = AnythingServer(config=Config())
+    with pytest.raises(DefinitionError, match="no page could read: PydanticSerializationError"):
+        await service.attempt(service.publisher(bus))
+
+
+@pytest.mark.parametrize("wrong", [timedelta(0), -SECOND, 60, timedelta.max])
+def test_a_period_of_an_instance_that_cannot_be_is_refused(wrong: Any) -> None:
+    class OddServer(TideServer):
+        def every(self) -> timedelta:
+            return wrong  # type: ignore[no-any-return]  # that is what is tested
+
+    with pytest.raises(DefinitionError, match=r"OddServer\.every\(\) must be "):
+        OddServer(1.5)
+
+
+async def test_a_wait_that_is_no_timedelta_is_refused_where_it_is_said() -> None:
+    with pytest.raises(DefinitionError, match="as in timedelta"):
+        Unavailable("low water", retry_after=60)  # type: ignore[arg-type]
 
 
 async def test_what_a_source_says_is_one_line_of_bounded_length(

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from framework.bus import Bus, Held, Outcome, Posted, RedisBus
+from framework.bus import Bus, Held, Outcome, Posted
 from framework.bustime import from_us, to_us
+from framework.redisbus import RedisBus
 from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock
 from framework.update import supersedes

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from framework.systemd import notifying
+from tests.waiting import LIMIT_S, until
 
 
 @pytest.fixture(params=["a path", "an abstract name"])
@@ -31,7 +32,7 @@ def asked(systemd: socket.socket, **more: str) -> dict[str, str]:
 
 
 async def next_of(systemd: socket.socket) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_S):
         return await asyncio.get_running_loop().sock_recv(systemd, 100)
 
 
@@ -75,10 +76,8 @@ async def test_a_systemd_that_does_not_listen_is_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def work() -> None:
-        while not caplog.messages:
-            await asyncio.sleep(0.001)
+        await until(lambda: caplog.messages)
 
     environ = {"NOTIFY_SOCKET": str(tmp_path / "gone"), "WATCHDOG_USEC": "20000"}
-    async with asyncio.timeout(5):
-        await notifying(work, environ)
+    await notifying(work, environ)
     assert caplog.messages[0] == "systemd is not told READY=1: No such file or directory"

@@ -81,7 +81,7 @@ def test_a_name_that_is_not_known() -> None:
         "tied is not known: did you mean tide? There are broken, odd, tide; "
         "a class of your own is written module:Class"
     )
-    with pytest.raises(ConfigError, match="There are none"):
+    with pytest.raises(ConfigError, match="is not known: there are none"):
         resolve("tide", "matrix.nobody", Base)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from framework.brightness import level_at, levels
 from framework.config.place import Spot
 from framework.errors import ConfigError
-from framework.panel.brightness import level_at, levels
 from framework.panel.panelsink import brightness_of, leds_of
 from framework.project import Project
 
@@ -75,6 +75,24 @@ def test_an_hour_that_the_clocks_skip_or_repeat() -> None:
     table = {"02:30": 10, "12:00": 90}
     for day in ("2026-03-29", "2026-10-25"):
         assert [at(table, f"{day}T{time}") for time in ("01:59", "03:31", "12:00")] == [90, 10, 90]
+
+
+def test_in_the_hour_that_the_clocks_repeat_a_level_begins_again_and_never_ends() -> None:
+    table = {"02:30": 0, "07:00": 80}
+    midnight = datetime(2026, 10, 25, tzinfo=BERLIN).astimezone(UTC)
+    dark = [
+        minute
+        for minute in range(0, 24 * 60, 10)
+        if not level_at(table, (midnight + timedelta(minutes=minute)).astimezone(BERLIN), HERE)
+    ]
+    assert dark == list(range(150, 8 * 60, 10))  # 07:00 is eight hours after midnight
+
+
+def test_in_the_hour_that_the_clocks_repeat_all_of_it_is_seen_twice() -> None:
+    table = {"02:15": 10, "02:45": 90}
+    shown = [datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=fold) for fold in (0, 1)]
+    assert [level_at(table, each, HERE) for each in shown] == [10, 10]
+    assert level_at(table, shown[1].replace(minute=10), HERE) == 90
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -277,7 +278,10 @@ async def test_buttons(bus: MemoryBus, sink: Noting, clock: FakeClock) -> None:
         assert sink.frames[-1].size == (512, 1)
 
 
-async def test_while_leds_are_connected_all_is_drawn_for_them(bus: MemoryBus, sink: Noting) -> None:
+async def test_while_leds_are_connected_all_is_drawn_for_them_which_is_said(
+    bus: MemoryBus, sink: Noting, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     async with showing(bus, sink, plain()) as show:
         show.fix((128, 32))
         show.resize(256, 64)
@@ -285,6 +289,7 @@ async def test_while_leds_are_connected_all_is_drawn_for_them(bus: MemoryBus, si
         assert sink.frames[-1].size == (128, 32)
         assert (sink.told[-1].width, sink.told[-1].height) == (128, 32)
         assert sink.told[-1].fixed
+        assert "the LEDs are 128x32: pages are drawn for that, and not for 128x64" in caplog.text
         show.fix(None)
         await settle()
         assert sink.frames[-1].size == (128, 32)
@@ -431,5 +436,22 @@ async def test_it_is_ready_with_data_and_counts_its_frames(bus: MemoryBus, sink:
     assert not vitals.waits_for
     assert vitals.frames == frames + 1
     assert vitals.lighting.count == 1
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_no_frame_is_said_to_show_what_could_not_be_used(
+    bus: MemoryBus, sink: Noting
+) -> None:
+    vitals = PanelVitals()
+    show = Show([tide_page(), plain()], [sink], bus, vitals=vitals)
+    running = asyncio.ensure_future(show.run())
+    await settle()
+    frames = vitals.frames
+    await bus.publish("tide", Posted(to_us(bus.time.now()), b"{}"))
+    show.next()
+    await settle()
+    assert vitals.frames == frames + 1
+    assert vitals.lighting.count == 0
     running.cancel()
     await asyncio.wait([running])

@@ -12,6 +12,7 @@ import pytest
 
 from tests.real import build
 from tests.real.authority import Authority
+from tests.real.faults import House, house_of
 from tests.real.servers import RealKubernetes, RealVault
 
 _VAULTS = {"1.21.2": build.VAULT, "1.13.1": build.OLD_VAULT}
@@ -77,6 +78,18 @@ def kubernetes(
     folder = tmp_path_factory.mktemp("kubernetes")
     with RealKubernetes(binary, etcd, folder, authority) as kubernetes:
         yield kubernetes
+
+
+@pytest.fixture(scope="module")
+def house(
+    vault: RealVault,
+    kubernetes: RealKubernetes,
+    authority: Authority,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[House]:
+    """A namespace of this file's own, whose commands can meet faults."""
+    with house_of(vault, kubernetes, authority, tmp_path_factory.mktemp("house")) as house:
+        yield house
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ import contextlib
 import http.client
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -23,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.frozen import freeze, thaw
+from tests.ports import own_port
 from tests.real.authority import Authority, Leaf
 
 _START_S = 60.0
@@ -35,7 +35,7 @@ class _Server(ABC):
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = own_port()
         self.log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -209,7 +209,7 @@ class _Etcd(_Server):
     def __init__(self, binary: Path, folder: Path) -> None:
         super().__init__(folder, "etcd")
         self.binary = binary
-        self._peer_port = free_port()
+        self._peer_port = own_port()
 
     def _command(self) -> list[str | Path]:
         clients, peers = (f"http://127.0.0.1:{port}" for port in (self.port, self._peer_port))
@@ -376,13 +376,6 @@ def kubernetes_auth(vault: RealVault, kubernetes: RealKubernetes) -> None:
         "disable_local_ca_jwt": True,
     }
     vault.must("POST", "auth/kubernetes/config", config)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _unverified() -> ssl.SSLContext:

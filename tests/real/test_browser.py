@@ -18,25 +18,16 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from PIL import Image, ImageChops, ImageDraw, ImageStat
-from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
-from framework.panel import led
+from framework.panel import led, loopback
 from framework.panel.encoding import HEADER
 from framework.panel.status import FeedStatus, PageStatus, Status
-from framework.panel.web import BrowserSink
+from framework.panel.web import SIZES, BrowserSink
 from framework.update import Freshness
+from tests.chromium import CHROMIUM, launched
 from tests.real.authority import Authority, Leaf
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 NARROW: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
 PHONE: dict[str, Any] = {
@@ -158,10 +149,8 @@ class Panel:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -284,7 +273,7 @@ async def test_a_size_can_be_chosen_while_no_leds_have_one(wide: Page, panel: Pa
 
 
 async def test_a_dot_is_a_whole_number_of_device_pixels(page: Page, panel: Panel) -> None:
-    for width, height in ((64, 32), (128, 64), (256, 64), (64, 64)):
+    for width, height in SIZES:
         await page.get_by_role("button", name=f"{width}×{height}").click()
         await expect(page.get_by_role("button", name=f"{width}×{height}")).to_have_attribute(
             "aria-pressed", "true"
@@ -364,18 +353,15 @@ async def test_what_has_changed_is_added_dot_by_dot(
     assert await page.evaluate(CANVAS) == await other.evaluate(CANVAS)
 
 
-async def test_a_change_of_another_frame_is_not_drawn(
+async def test_instead_of_a_change_of_another_frame_all_of_it_is_drawn(
     watched: tuple[Page, Frames], panel: Panel
 ) -> None:
     page, frames = watched
-    before = panel.frame()
     frames.meddled = True
     async with page.expect_event("pageerror") as failed:
         panel.next()
     assert "is not on the screen" in str(await failed.value)
-    await looks_like(page, before)
-    panel.next()
-    await sees(page, COLOURS[2])
+    await sees(page, COLOURS[1])
     await looks_like(page, panel.frame())
     assert frames.changes == 1
 
@@ -594,6 +580,28 @@ async def test_it_is_seen_through_a_proxy_with_tls(chromium: Browser, tmp_path: 
     await panel.stop()
 
 
+# From another site.
+
+
+async def test_a_link_on_another_site_leads_to_it(chromium: Browser) -> None:
+    panel = Panel(BrowserSink(0, host="0.0.0.0", token="t" * 24))  # noqa: S104  # as other machines reach it
+    await panel.start()
+    port = urlsplit(panel.sink.url).port
+    context = await chromium.new_context(**WIDE)
+    page = await context.new_page()
+    link = f'<a href="http://127.0.0.1:{port}/?token={"t" * 24}">the panel</a>'
+    await page.route(
+        "http://elsewhere.example/",
+        lambda route: route.fulfill(body=link, content_type="text/html"),
+    )
+    await page.goto("http://elsewhere.example/")
+    await page.get_by_role("link").click()
+    await sees(page, COLOURS[0])
+    assert page.url == f"http://127.0.0.1:{port}/"
+    await context.close()
+    await panel.stop()
+
+
 # What goes wrong.
 
 
@@ -611,6 +619,17 @@ async def test_a_lost_connection_is_said_and_found_again(wide: Page, panel: Pane
     await sees(wide, COLOURS[2])
     await expect(wide.get_by_role("status")).to_be_empty()
     await expect(lost).to_have_count(0)
+
+
+async def test_a_connection_that_never_was_is_said(
+    chromium: Browser, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loopback, "is_ours", lambda host, origin, **_: origin is None)
+    context = await chromium.new_context(**WIDE)
+    page = await context.new_page()
+    await page.goto(panel.sink.url)
+    await expect(page.get_by_role("status")).to_have_text(re.compile("^No connection: a proxy"))
+    await context.close()
 
 
 async def test_a_frame_of_a_lost_connection_is_not_drawn_over_those_of_the_next(

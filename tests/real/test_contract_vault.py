@@ -204,7 +204,7 @@ def test_what_is_too_long_for_it_is_not_asked_again(vault: RealVault) -> None:
 
 def test_one_that_is_sealed_frozen_or_gone_is_asked_again(private_vault: RealVault) -> None:
     key = new_key(private_vault)
-    with open_transit(settings(private_vault, key), root(private_vault), patience_s=0.3) as transit:
+    with open_transit(settings(private_vault, key), root(private_vault), patience_s=1) as transit:
         sealed = Sealed(HOME, transit.encrypt(HOME, b"x"))
         private_vault.freeze()
         with pytest.raises(TransitUnavailable, match="does not answer in time"):

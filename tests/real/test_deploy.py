@@ -19,12 +19,13 @@ import pytest
 import yaml
 
 from tests.conftest import Server
+from tests.ports import own_port
 from tests.readme import DEPLOY, FIELDS, KUBERNETES, MODULES, ROOT, TO_SEAL
 from tests.real import build
 from tests.real.authority import Authority
 from tests.real.conftest import required
 from tests.real.kubectl import Cluster
-from tests.real.servers import RealKubernetes, RealVault, free_port
+from tests.real.servers import RealKubernetes, RealVault
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 NAMESPACE = "led"
@@ -193,7 +194,7 @@ def home(
             (folder / name).write_text(text)
         address = ("https://vault.home:8200", vault.address)
         server = ("https://cluster.home:6443", kubernetes.server)
-        port = ("9100", str(free_port()))
+        port = ("9100", str(own_port()))
         (folder / "matrix.toml").write_text(KUBERNETES.replace(*address).replace(*port))
         redis = ("redis://:PASSWORD@redis.home:6379/0", server_of("valkey").url)
         (folder / "secrets.json").write_text(TO_SEAL.replace(*redis))

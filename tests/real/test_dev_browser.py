@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from framework.colours import rgb
 from framework.panel import led
 from framework.panel.dev.workbench import Workbench
-from tests.real.test_browser import CHROMIUM, QUIET, WIDE, Faults
+from tests.chromium import CHROMIUM, launched
+from tests.real.test_browser import WIDE, Faults
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
 
@@ -54,13 +55,11 @@ async def page(save: Save) -> AsyncIterator[Page]:
     running = asyncio.create_task(Workbench("tide.py", [], port=0).run(address.set_result))
     url = await asyncio.wait_for(address, 5)
     try:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        async with launched() as browser:
             one = await browser.new_page(**WIDE)
             faults = Faults(one)
             await one.goto(url)
             yield one
-            await browser.close()
         assert faults.seen == []
         assert {asked.split("://")[1].split("/")[0] for asked in faults.asked} == {
             url.split("/")[2]

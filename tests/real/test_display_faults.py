@@ -19,10 +19,11 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framework.bus import Posted, RedisBus
+from framework.bus import Posted
 from framework.bustime import to_us
 from framework.config import Config
 from framework.panel.show import Show
+from framework.redisbus import RedisBus
 from framework.update import Update, Values
 from pages.tile import TilePage
 from services.feeds import Json

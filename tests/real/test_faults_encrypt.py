@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from framework.secrets.place import Layout
-from tests.real.authority import Authority
-from tests.real.faults import UNKNOWN, Fault, House, Words, house_of, spoil
-from tests.real.servers import RealKubernetes, RealVault
-
-
-@pytest.fixture(scope="module")
-def house(
-    vault: RealVault,
-    kubernetes: RealKubernetes,
-    authority: Authority,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[House]:
-    with house_of(vault, kubernetes, authority, tmp_path_factory.mktemp("house")) as house:
-        yield house
+from tests.real.faults import UNKNOWN, Fault, House, Words, spoil
 
 
 @pytest.mark.parametrize(

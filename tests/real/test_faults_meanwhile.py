@@ -7,29 +7,16 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from tests.real.authority import Authority
 from tests.real.commands import Commands
-from tests.real.faults import NAMES, House, Words, at_version, house_of, meanwhile
-from tests.real.servers import RealKubernetes, RealVault
+from tests.real.faults import NAMES, House, Words, at_version, meanwhile
 
 ROTATIONS = 4
-
-
-@pytest.fixture(scope="module")
-def house(
-    vault: RealVault,
-    kubernetes: RealKubernetes,
-    authority: Authority,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[House]:
-    with house_of(vault, kubernetes, authority, tmp_path_factory.mktemp("house")) as house:
-        yield house
 
 
 class Doing:

@@ -8,25 +8,17 @@ from functools import partial
 
 import pytest
 
-from tests.real.authority import Authority
-from tests.real.faults import BEFORE, UNKNOWN, Fault, House, Words, house_of, spoil
-from tests.real.servers import RealKubernetes, RealVault
+from tests.real.faults import BEFORE, UNKNOWN, Fault, House, Words, spoil
 
 VALUE = "moved"
 
 
 @pytest.fixture(scope="module")
-def house(
-    vault: RealVault,
-    kubernetes: RealKubernetes,
-    authority: Authority,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[House]:
-    with house_of(vault, kubernetes, authority, tmp_path_factory.mktemp("house")) as house:
-        house.leave_before(VALUE)
-        before = house.production.stored(BEFORE)
-        yield house
-        assert house.production.stored(BEFORE) == before
+def house(house: House) -> Iterator[House]:
+    house.leave_before(VALUE)
+    before = house.production.stored(BEFORE)
+    yield house
+    assert house.production.stored(BEFORE) == before
 
 
 def resealing(house: House, _: int) -> Words:

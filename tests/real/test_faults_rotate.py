@@ -7,30 +7,22 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from tests.real.authority import Authority
-from tests.real.faults import NAMES, UNKNOWN, House, State, Words, at_version, house_of, spoil
-from tests.real.servers import RealKubernetes, RealVault
+from tests.real.faults import NAMES, UNKNOWN, House, State, Words, at_version, spoil
 
 CALLS = 18
 """So many at least does it make."""
 
 
 @pytest.fixture(scope="module")
-def house(
-    vault: RealVault,
-    kubernetes: RealKubernetes,
-    authority: Authority,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[House]:
-    with house_of(vault, kubernetes, authority, tmp_path_factory.mktemp("house")) as house:
-        for layout in NAMES:
-            assert house.also(*house.sealing(layout, layout)).status == 0
-        yield house
+def house(house: House) -> House:
+    for layout in NAMES:
+        assert house.also(*house.sealing(layout, layout)).status == 0
+    return house
 
 
 def due(house: House, states: list[State]) -> Callable[[int], Words]:

@@ -1,4 +1,4 @@
-"""The least rights that ``framework/bus.py`` names are enough, and none of them is too much."""
+"""The least rights that ``framework.redisbus`` names are enough, and none of them is too much."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import framework.bus
-from framework.bus import Held, Outcome, Posted, RedisBus
+import framework.redisbus
+from framework.bus import Held, Outcome, Posted
 from framework.bustime import from_us, to_us
 from framework.errors import BusUnavailable
+from framework.redisbus import RedisBus
 
 if TYPE_CHECKING:
     from tests.conftest import Server, Watcher
@@ -55,9 +56,9 @@ def denied(server: Server) -> list[bytes]:
 
 
 def test_the_docstring_names_them() -> None:
-    assert framework.bus.__doc__ is not None
-    assert SERVICE in framework.bus.__doc__
-    assert DISPLAY in framework.bus.__doc__
+    assert framework.redisbus.__doc__ is not None
+    assert SERVICE in framework.redisbus.__doc__
+    assert DISPLAY in framework.redisbus.__doc__
 
 
 async def test_a_service(acl_server: Server) -> None:

@@ -20,9 +20,10 @@ import pytest
 import redis
 
 import framework.embedded
-from framework.bus import Outcome, Posted, open_bus
+from framework.bus import Outcome, Posted
 from framework.embedded import EmbeddedServer
 from framework.errors import ConfigError
+from framework.redisbus import open_bus
 
 if TYPE_CHECKING:
     from tests.conftest import Server
@@ -238,6 +239,7 @@ def test_a_stranger_on_the_port_of_a_left_over_is_left_alone(
     (state / "bus").write_text(valkey_url.replace("redis://", "redis://:old@"))
     server.start()
     assert answers(valkey_url)
+    assert stat.S_IMODE((state / "bus").stat().st_mode) == 0o600
 
 
 def test_a_terminals_interrupt_does_not_reach_it(server: EmbeddedServer, state: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.bus import Posted, RedisBus, open_bus
+from framework.bus import Posted
 from framework.errors import BusUnavailable, ConfigError
+from framework.redisbus import RedisBus, open_bus
 
 if TYPE_CHECKING:
     from tests.conftest import Server

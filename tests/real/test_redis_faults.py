@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from framework.bus import Outcome, Posted, RedisBus
+from framework.bus import Outcome, Posted
 from framework.bustime import from_us, to_us
 from framework.errors import BusUnavailable
+from framework.redisbus import RedisBus
 
 if TYPE_CHECKING:
     from tests.conftest import Server, Watcher

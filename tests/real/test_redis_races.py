@@ -7,8 +7,9 @@ import contextlib
 import json
 from typing import TYPE_CHECKING
 
-from framework.bus import Posted, RedisBus
+from framework.bus import Posted
 from framework.bustime import from_us, to_us
+from framework.redisbus import RedisBus
 
 if TYPE_CHECKING:
     from tests.conftest import Server

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from framework.bus import Outcome, Posted, RedisBus
+from framework.bus import Outcome, Posted
 from framework.errors import BusUnavailable
+from framework.redisbus import RedisBus
 
 if TYPE_CHECKING:
     from tests.conftest import Server, Watcher

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from framework import publisher
-from framework.bus import Posted, RedisBus
+from framework.bus import Posted
 from framework.bustime import to_us
 from framework.canvas import Canvas
 from framework.config import Config
@@ -22,6 +22,7 @@ from framework.feed import Feed
 from framework.panel.show import Show
 from framework.panel.sinks import Remote, Sink
 from framework.panel.status import Status
+from framework.redisbus import RedisBus
 from framework.server import ServerBase
 from framework.update import Update, Values
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from framework.project import Project
+from framework.secrets import patience
 from framework.secrets.kubernetes.store import KubernetesStore
 from framework.secrets.local.filestore import FileStore
 from framework.secrets.local.keyring import LocalTransit
@@ -55,6 +56,12 @@ STORES: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {
     "kubernetes": kubernetes,
 }
 """By name, each makes a store with no Secret in it."""
+
+
+@pytest.fixture
+def asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever fails is not asked again: the wait for that alone would be too long."""
+    monkeypatch.setattr(patience, "FIRST_WAIT_S", 10 * patience.PATIENCE_S)
 
 
 @pytest.fixture(params=TRANSITS)

@@ -86,7 +86,7 @@ class KubernetesStandin(Standin):
     def settings(self, **changed: Any) -> KubernetesSettings:
         return KubernetesSettings(**{"kubeconfig": self.kubeconfig(), **changed})
 
-    def client(self, *, patience_s: float = 0.5) -> KubernetesClient:
+    def client(self, *, patience_s: float = 5) -> KubernetesClient:
         return KubernetesClient(self.settings(), patience_s=patience_s)
 
     def put(self, resource: str, name: str, **parts: Any) -> dict[str, Any]:

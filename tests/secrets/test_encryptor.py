@@ -53,6 +53,12 @@ def parts(transit: MemoryTransit, store: MemoryStore) -> Encryptor:
     return Encryptor(transit, store, PARTS)
 
 
+@pytest.fixture
+def other(transit: MemoryTransit, store: MemoryStore) -> Encryptor:
+    """Somebody else's, of the same Secret."""
+    return Encryptor(transit, store, PARTS)
+
+
 def held(store: MemoryStore) -> Stored:
     assert store.stored is not None
     return store.stored
@@ -81,6 +87,10 @@ def at_first(call: str, act: Callable[[], object]) -> Hook:
 
 def lose() -> None:
     raise StoreUnavailable("no answer")
+
+
+def deny() -> None:
+    raise TransitRefused("permission denied")
 
 
 # What it writes
@@ -279,10 +289,9 @@ def test_a_usual_data_key_can_be_read_in_its_annotation() -> None:
 
 
 def test_another_encryptor_in_between_is_not_overwritten(
-    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor, other: Encryptor
 ) -> None:
     parts.fields({"latitude": b"1", "tide.token": b"2"})
-    other = Encryptor(transit, store, PARTS)
     store.before = at_first("replace", lambda: other.fields({"tide.token": b"newer"}))
     with pytest.raises(Overtaken) as caught:
         parts.fields({"tide.token": b"mine", "latitude": b"mine"})
@@ -295,30 +304,27 @@ def test_another_encryptor_in_between_is_not_overwritten(
 
 
 def test_another_data_key_in_between_is_kept(
-    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor, other: Encryptor
 ) -> None:
     parts.fields({"latitude": b"1"})
-    other = Encryptor(transit, store, PARTS)
     store.before = at_first("replace", lambda: other.fields({"tide.token": b"theirs"}))
     parts.fields({"latitude": b"mine"})
     assert opened(transit, store) == {"latitude": b"mine", "tide.token": b"theirs"}
 
 
 def test_prune_does_not_remove_what_it_has_not_seen(
-    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor, other: Encryptor
 ) -> None:
     parts.fields({"latitude": b"1", "moon.token": b"2"})
-    other = Encryptor(transit, store, PARTS)
     store.before = at_first("replace", lambda: other.fields({"tide.token": b"theirs"}))
     assert parts.fields({"latitude": b"mine"}, prune=True).removed == ("moon.token",)
     assert opened(transit, store) == {"latitude": b"mine", "tide.token": b"theirs"}
 
 
 def test_prune_does_not_remove_what_was_changed_since_it_was_seen(
-    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor, other: Encryptor
 ) -> None:
     parts.fields({"latitude": b"1", "tide.token": b"2"})
-    other = Encryptor(transit, store, PARTS)
     store.before = at_first("replace", lambda: other.fields({"tide.token": b"theirs"}))
     with pytest.raises(Overtaken, match=r"data key tide\.token"):
         parts.fields({"latitude": b"mine"}, prune=True)
@@ -326,9 +332,8 @@ def test_prune_does_not_remove_what_was_changed_since_it_was_seen(
 
 
 def test_another_who_creates_the_secret_first_is_not_overwritten(
-    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor, other: Encryptor
 ) -> None:
-    other = Encryptor(transit, store, PARTS)
     store.before = at_first("create", lambda: other.fields({"latitude": b"theirs"}))
     with pytest.raises(Overtaken):
         parts.fields({"latitude": b"mine"})
@@ -414,10 +419,9 @@ def test_a_version_that_is_behind_when_it_is_there_is_rewrapped(
 
 
 def test_what_somebody_else_has_stored_since_is_not_touched(
-    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor, other: Encryptor
 ) -> None:
     """Ours is stored; then the key is rotated; then another value is stored over ours."""
-    other = Encryptor(transit, store, PARTS)
     replaced: list[str] = []
 
     def overtake(call: str) -> None:
@@ -487,10 +491,9 @@ def test_a_lost_reply_is_looked_at(
 
 
 def test_a_lost_reply_and_somebody_else_since_is_not_overwritten(
-    transit: MemoryTransit, store: MemoryStore, parts: Encryptor
+    transit: MemoryTransit, store: MemoryStore, parts: Encryptor, other: Encryptor
 ) -> None:
     parts.fields({"latitude": b"1"})
-    other = Encryptor(transit, store, PARTS)
 
     def overtake(call: str) -> None:
         if call == "replace":
@@ -607,11 +610,7 @@ def test_a_transit_that_cannot_open_what_it_has_sealed_is_not_believed(
 def test_a_key_that_may_not_be_read_is_found_out_before_anything_is_written(
     transit: MemoryTransit, store: MemoryStore, parts: Encryptor
 ) -> None:
-    def refuse(call: str) -> None:
-        if call == "read_key":
-            raise TransitRefused("permission denied")
-
-    transit.before = refuse
+    transit.before = at_first("read_key", deny)
     with pytest.raises(TransitRefused, match="permission denied"):
         parts.fields({"latitude": b"1"})
     assert store.stored is None
@@ -620,11 +619,7 @@ def test_a_key_that_may_not_be_read_is_found_out_before_anything_is_written(
 def test_a_field_that_may_not_be_sealed_is_named(
     transit: MemoryTransit, store: MemoryStore, parts: Encryptor
 ) -> None:
-    def refuse(call: str) -> None:
-        if call == "encrypt":
-            raise TransitRefused("permission denied")
-
-    transit.before = refuse
+    transit.before = at_first("encrypt", deny)
     with pytest.raises(TransitRefused, match=r"data key latitude, .* permission denied") as caught:
         parts.fields({"latitude": b"1"})
     assert caught.value.__context__ is None

@@ -193,6 +193,7 @@ def test_without_the_right_it_is_a_warning_and_one_is_enough(
         (Answer(200, {}, after_s=-1), "cannot be reached: "),
     ],
 )
+@pytest.mark.usefixtures("asked_once")
 def test_a_server_that_does_not_take_it_is_a_warning(
     standin: KubernetesStandin, client: KubernetesClient, answer: Answer, said: str
 ) -> None:

@@ -16,10 +16,11 @@ from typing import NoReturn
 
 from PIL import Image
 
+from framework.ages import age_words
+from framework.brightness import FULL
 from framework.canvas import Canvas
 from framework.colours import rgb
 from framework.panel import marks
-from framework.panel.brightness import FULL
 from framework.panel.driver.leds import Leds
 from framework.panel.driver.receiver import Receiver, Renderer
 
@@ -107,7 +108,7 @@ def picture(renderer: Renderer | None, now_s: float) -> Picture:
     if renderer is None:
         return Picture(None, FULL, None)
     silent_s = now_s - renderer.heard_s
-    age = marks.age_words(timedelta(seconds=silent_s)) if silent_s >= EXPIRED_S else None
+    age = age_words(timedelta(seconds=silent_s)) if silent_s >= EXPIRED_S else None
     return Picture(renderer.frame, renderer.brightness, age, late=silent_s >= LATE_S)
 
 

@@ -67,7 +67,10 @@ def bind(path: Path) -> socket.socket:
     refused: type[ConfigError | PanelUnavailable] = ConfigError
     folder = path.parent
     try:
-        if folder.stat().st_mode & 0o007:
+        mode = folder.stat().st_mode
+        if not stat.S_ISDIR(mode):
+            raise NotADirectoryError
+        if mode & 0o007:
             problem = f"{folder} is open to all users. " + (
                 f"Close it: chmod o= {folder}"
                 if folder.name == STATE
@@ -78,6 +81,11 @@ def bind(path: Path) -> socket.socket:
                 return _bound(path)
     except FileNotFoundError:
         problem = f"{folder} is not there. Make it: mkdir -m 700 {folder}"
+    except NotADirectoryError:
+        problem = (
+            f"{folder} is no folder, or lies in what is none. Name another in [panel] socket of "
+            "matrix.toml"
+        )
     except FileExistsError:
         problem = "what is there is no socket. Move it away, or name another path"
     except OSError as error:

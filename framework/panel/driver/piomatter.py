@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from PIL import Image
 
+from framework.brightness import FULL
 from framework.errors import ConfigError, PanelUnavailable
-from framework.panel.brightness import FULL
 from framework.panel.driver import rgbmatrix
 from framework.panel.driver.library import library
 from framework.project import PanelEntry

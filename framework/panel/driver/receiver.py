@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from PIL import Image
 
-from framework.panel.brightness import FULL
+from framework.brightness import FULL
+from framework.outage import Outage
 from framework.panel.driver import wire
 from framework.panel.driver.wire import Head, NotUnderstood
 
@@ -56,6 +57,7 @@ class Receiver:
         self._renderers: list[Renderer] = []
         """That are connected, the latest last."""
         self._shown: Renderer | None = None
+        self._outage = Outage(log, "renderer")
 
     def newest(self) -> Renderer | None:
         """Whose frame is to be shown; None if there never was one."""
@@ -87,7 +89,7 @@ class Receiver:
             log.info("a renderer has come; %d connected", len(self._renderers))
             await self._take(renderer, reader, writer)
         except NotUnderstood as error:
-            log.error("a renderer was sent away: %s", error)
+            self._outage.failed(f"sent away: {error}")
         except (asyncio.IncompleteReadError, ConnectionError):
             log.info("a renderer has gone; %d connected", len(self._renderers) - 1)
         finally:
@@ -103,6 +105,8 @@ class Receiver:
         while True:
             head = await wire.read_head(reader)
             if head.length:
+                if renderer.frame is None:  # one that has come, not one that was there all along
+                    self._outage.recovered()
                 content = await reader.readexactly(head.length)
                 renderer.frame = Image.frombytes("RGB", (head.width, head.height), content)
             renderer.brightness = head.brightness

@@ -15,8 +15,8 @@ from asyncio import StreamReader
 from pathlib import Path
 from typing import NamedTuple
 
+from framework.brightness import FULL
 from framework.errors import ConfigError
-from framework.panel.brightness import FULL
 from framework.project import LONGEST_SIDE, Project
 
 VERSION = 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from framework import durable
+from framework.secrets.filefailures import store_failure
 from framework.secrets.kubernetes.secretdata import texts_of
 from framework.secrets.store import Stored, StoreRefused, StoreUnavailable
 
@@ -77,8 +78,7 @@ class MountedStore:
                         f"{self._folder} is no mounted Secret (it has no {LINK}): mount it as a "
                         "volume, whole and not by subPath, and let mounted name that folder"
                     )
-                kind = StoreRefused if durable.is_lasting(error) else StoreUnavailable
-                return kind(f"{self.name} cannot be read: {durable.in_words(error)}")
+                return store_failure(self.name, "read", error)
         return StoreUnavailable(f"{self.name} changed all the while it was read")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from framework.project import Location, Table, in_words
 from framework.secrets.kubernetes.settings import FOR_PLUGINS, IN_POD, KubernetesSettings
+from framework.tables import Location, Table, in_words
 
 WITHIN: Location = ("secrets", "kubernetes")
 _KUBECONFIG = "KUBECONFIG"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from framework import durable
+from framework.secrets.filefailures import store_failure
 from framework.secrets.patience import given
 from framework.secrets.store import Conflict, Stored, StoreRefused, StoreUnavailable
 
@@ -53,7 +54,7 @@ class FileStore:
                 stored = Stored(_after(held), dict(data), dict(annotations))
                 durable.write(path, _to_json(stored), mode=0o666)
         except OSError as error:
-            return _failure(self._path, "written", error)
+            return store_failure(self._path, "written", error)
         return stored
 
 
@@ -75,7 +76,7 @@ def _load(path: Path) -> Stored | Failure | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        return _failure(path, "read", error)
+        return store_failure(path, "read", error)
     try:
         table = json.loads(content)
     except (ValueError, RecursionError):
@@ -102,11 +103,6 @@ def _is_sealed(table: object) -> bool:
             for texts in (table["data"], table["annotations"])
         )
     )
-
-
-def _failure(path: Path, done: str, error: OSError) -> Failure:
-    kind = StoreRefused if durable.is_lasting(error) else StoreUnavailable
-    return kind(f"{path} cannot be {done}: {durable.in_words(error)}")
 
 
 def _to_json(stored: Stored) -> bytes:

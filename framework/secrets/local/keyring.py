@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from framework import durable
+from framework.secrets.filefailures import transit_failure
 from framework.secrets.patience import given
 from framework.secrets.transit import (
     Sealed,
@@ -208,7 +209,7 @@ class LocalTransit:
                     return made
                 durable.write(path, _to_json(made), mode=0o600)
         except OSError as error:
-            return _failure(self.path, "written", error)
+            return transit_failure(self.path, "written", error)
         return None
 
 
@@ -216,7 +217,7 @@ def _made(folder: Path) -> Failure | None:
     try:
         durable.make_private(folder)
     except OSError as error:
-        return _failure(folder, "made", error)
+        return transit_failure(folder, "made", error)
     return None
 
 
@@ -226,7 +227,7 @@ def _is_there(path: Path) -> bool | Failure:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        return _failure(path, "read", error)
+        return transit_failure(path, "read", error)
     return True
 
 
@@ -251,7 +252,7 @@ def _load(path: Path) -> Keyring | Failure:
             "be read only with the keyring that sealed it"
         )
     except OSError as error:
-        return _failure(path, "read", error)
+        return transit_failure(path, "read", error)
     if found.st_uid != os.geteuid():
         return TransitRefused(
             f"the keyring {path} belongs to another user (id {found.st_uid}), who can read all "
@@ -269,11 +270,6 @@ def _load(path: Path) -> Keyring | Failure:
             "Restore it from a copy, or update: without it nothing that it sealed can be read"
         )
     return keyring
-
-
-def _failure(path: Path, done: str, error: OSError) -> Failure:
-    kind = TransitRefused if durable.is_lasting(error) else TransitUnavailable
-    return kind(f"{path} cannot be {done}: {durable.in_words(error)}")
 
 
 def _to_json(keyring: Keyring) -> bytes:

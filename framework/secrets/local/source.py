@@ -73,16 +73,19 @@ class FileSource(Source):
 
     def plain_content(self, home: Home) -> bytes:
         from framework import durable
+        from framework.secrets.filefailures import store_failure
         from framework.secrets.store import StoreRefused, StoreUnavailable
 
+        failure: StoreRefused | StoreUnavailable
         try:
             return durable.read(self._path(home))[0]
+        except FileNotFoundError:
+            failure = StoreRefused(
+                f"{self.name} is not there: write it, or correct its [[secrets.source]]"
+            )
         except OSError as error:
-            kind = StoreRefused if durable.is_lasting(error) else StoreUnavailable
-            problem = f"cannot be read: {durable.in_words(error)}"
-            if isinstance(error, FileNotFoundError):
-                problem = "is not there: write it, or correct its [[secrets.source]]"
-        raise kind(f"{self.name} {problem}")
+            failure = store_failure(self.name, "read", error)
+        raise failure
 
     def misfits(self, given: Collection[str]) -> Iterator[tuple[str, str]]:
         yield from Source.misfits(self, given)

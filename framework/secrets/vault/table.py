@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from framework.project import Location, at, in_words
 from framework.secrets.kubernetes.settings import IN_POD
 from framework.secrets.vault.settings import AUTHS, OUTSIDE, Auth, TokenAuth, VaultSettings
+from framework.tables import Location, at, in_words
 
 WITHIN: Location = ("secrets", "vault")
 _DEFAULTS = {"address": "VAULT_ADDR", "namespace": "VAULT_NAMESPACE", "ca_file": "VAULT_CACERT"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,16 @@ def _last(moment: str, now: datetime, spot: Spot) -> datetime:
     if at is None:
         return _last_crossing(moment, now, spot)
     today = now.replace(hour=int(at[1]), minute=int(at[2]), second=0, microsecond=0)
-    return today if today <= now else today - DAY
+    return max(each for day in (today, today - DAY) for each in _instants(day) if each <= now)
+
+
+def _instants(shown: datetime) -> Iterator[datetime]:
+    """When the clocks show that: twice in an hour that they repeat. In one that they skip, as long
+    after it as it would be in it."""
+    first, second = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    yield first
+    if second > first:
+        yield second
 
 
 def _last_crossing(moment: str, now: datetime, spot: Spot) -> datetime:

@@ -95,12 +95,19 @@ class Canvas:
 
     @classmethod
     def blank(
-        cls, width: int, height: int, *, elapsed_s: float = 0.0, strict: bool = False
+        cls,
+        width: int,
+        height: int,
+        *,
+        elapsed_s: float = 0.0,
+        strict: bool = False,
+        tier: Tier | None = None,
     ) -> Canvas:
         """A dark panel. ``elapsed_s``: since the page came on; what scrolls goes by it.
-        ``strict``: drawing outside a region raises ``ValueError`` instead of being cut off."""
+        ``strict``: drawing outside a region raises ``ValueError`` instead of being cut off.
+        ``tier``: of the panel, if this is not all of it."""
         sheet = Sheet(width, height, elapsed_s, strict)
-        return cls(sheet, (0, 0, width, height), tier_of(height))
+        return cls(sheet, (0, 0, width, height), tier or tier_of(height))
 
     @property
     def image_of_page(self) -> Image.Image:

@@ -101,9 +101,9 @@ def misplaced(name: str, group: str) -> str:
 def unknown(name: str, known: Collection[str]) -> str:
     """What is said of a name that is none of those ``known``."""
     near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    there = f"did you mean {near[0]}? There are" if near else "there are"
     return (
-        f"{name} is not known: {hint}There are {', '.join(sorted(known)) or 'none'}; "
+        f"{name} is not known: {there} {', '.join(sorted(known)) or 'none'}; "
         "a class of your own is written module:Class"
     )
 

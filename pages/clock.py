@@ -76,11 +76,11 @@ def draw_lines(canvas: Canvas, lines: Sequence[Line]) -> None:
         # It would touch what is above it, or read as two more digits.
         draw_lines(canvas, [line._replace(below="") for line in lines])
         return
-    for row, line in zip(rows, lines, strict=True):
-        middle = row.rows(0.5, height, 0.5, gap=0)[1]
-        width, _ = middle.text_size(line.digits, role="hero", tabular=True)
+    middles = [row.rows(0.5, height, 0.5, gap=0)[1] for row in rows]
+    width = max(middles[0].text_size(line.digits, role="hero", tabular=True)[0] for line in lines)
+    for middle, line in zip(middles, lines, strict=True):
         _, large, small, _ = middle.cols(0.5, width, beside, 0.5, gap=gap)
-        large.text(line.digits, role="hero", tabular=True)
+        large.text(line.digits, role="hero", align="right", tabular=True)
         small.text(line.above, "dim", role=role, valign="top")
         small.text(line.below, "dim", role=role, valign="bottom", tabular=True)
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from framework import Canvas, DisplayBase, Freshness
+from framework.ages import age_words
 from framework.canvas import Role
 from framework.feed import Following
-from framework.panel.marks import age_words
 from pages.spelling import UNKNOWN
 
 PART_S = 4.0
@@ -113,7 +113,8 @@ def draw_head(canvas: Canvas, lines: Sequence[Line], part: str) -> None:
         words.text("All fresh", "green", role="title", alt=["Fresh", "OK"])
     else:
         count = f"{fresh} of {len(lines)}"
-        words.text(f"{count} fresh", "amber", role="title", alt=[count, f"{fresh}/{len(lines)}"])
+        shorter = [count, f"{fresh}/{len(lines)}", f"{fresh}"]
+        words.text(f"{count} fresh", "amber", role="title", alt=shorter)
     place.text(part, "dim", role="caption", valign="bottom")
 
 
@@ -121,7 +122,7 @@ def draw_line(canvas: Canvas, line: Line) -> None:
     """A sign for its freshness, its title, and on the right its age."""
     narrow = canvas.width < NARROW
     role: Role = "caption" if narrow else "body"
-    age = line.age.replace(" min", "m").replace(" ", "") if narrow else line.age
+    age = line.age.replace(" min", "′").replace(" ", "") if narrow else line.age
     if line.dropped and canvas.width >= WIDE:
         age = f"{line.dropped} dropped, {age}"
     elif line.dropped or line.failing:

@@ -10,7 +10,7 @@ from pages.spelling import UNKNOWN
 
 class Sky(NamedTuple):
     """How the weather is shown, and what it is called: the longest name first. The last one fits
-    everywhere."""
+    everywhere. What looks different is never called the same."""
 
     icon: str
     names: tuple[str, ...]
@@ -20,7 +20,7 @@ SKIES = MappingProxyType(
     {
         0: Sky("sun", ("Clear sky", "Clear")),
         1: Sky("sun", ("Mainly clear", "Clear")),
-        2: Sky("partly", ("Partly cloudy", "Cloudy")),
+        2: Sky("partly", ("Partly cloudy", "Some cloud", "Partly")),
         3: Sky("cloud", ("Overcast", "Cloudy")),
         45: Sky("fog", ("Fog",)),
         48: Sky("fog", ("Rime fog", "Fog")),
@@ -31,7 +31,7 @@ SKIES = MappingProxyType(
         57: Sky("sleet", ("Freezing drizzle", "Ice")),
         61: Sky("rain", ("Light rain", "Rain")),
         63: Sky("rain", ("Rain",)),
-        65: Sky("heavy-rain", ("Heavy rain", "Rain")),
+        65: Sky("heavy-rain", ("Heavy rain", "Pouring")),
         66: Sky("sleet", ("Freezing rain", "Ice")),
         67: Sky("sleet", ("Freezing rain", "Ice")),
         71: Sky("snow", ("Light snow", "Snow")),
@@ -40,7 +40,7 @@ SKIES = MappingProxyType(
         77: Sky("snow", ("Snow grains", "Snow")),
         80: Sky("rain", ("Light showers", "Showers", "Rain")),
         81: Sky("rain", ("Showers", "Rain")),
-        82: Sky("heavy-rain", ("Violent showers", "Showers", "Rain")),
+        82: Sky("heavy-rain", ("Violent showers", "Pouring")),
         85: Sky("snow", ("Snow showers", "Snow")),
         86: Sky("snow", ("Snow showers", "Snow")),
         95: Sky("thunder", ("Thunderstorm", "Storm")),

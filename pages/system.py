@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from framework import Canvas, DisplayBase, Feed
+from framework.ages import age_words
 from framework.canvas import GAP, Role, Tier
-from framework.panel.marks import age_words
 from pages.layout import is_double
 from pages.spelling import UNKNOWN, compact, degrees
 from services.feeds import System
@@ -64,7 +64,7 @@ class SystemPage(DisplayBase):
             hero = degrees(system.temperature_c, self.config.units)
             label, shares = "Temp", [load, memory, disk]
         page = canvas.inset()
-        wide = page.width >= 1.5 * page.height
+        wide = page.width >= 1.5 * max(page.height, HERO_WIDTH[canvas.tier])
         low = TALL["L"] if canvas.tier == "L" and not wide else LOW
         block, gap = low.block(len(shares)), GAP[canvas.tier]
         if is_double(canvas) and canvas.height >= FACTS_HEIGHT:

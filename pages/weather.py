@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from framework import Canvas, DisplayBase, Feed
 from framework.canvas import GAP, Tier
 from framework.colours import Colour
-from pages.forecast import SOURCE, credits_of, places_of
+from pages.forecast import SOURCE, credits_of, is_credited, places_of
 from pages.layout import is_double
 from pages.sky import Sky, sky
 from pages.spelling import Units, degrees, speed
@@ -113,13 +113,15 @@ def draw_small(page: Canvas, seen: Seen) -> None:
     else:
         first, *others = seen.sky.names
         rest.text(first, "dim", role="caption", align="right", alt=[*others, ""])
-    first, *others = credits_of(seen.places)
-    middle.text(first, "faint", role="caption", align="right", alt=[*others, ""])
+    if is_credited(page, seen.places):
+        first, *others = credits_of(seen.places)
+        middle.text(first, "faint", role="caption", align="right", alt=[*others, ""])
 
 
 def draw_large(page: Canvas, seen: Seen) -> None:
     """All that there is room for."""
-    wide = page.width >= 1.5 * page.height
+    # On a panel that is hardly wide the extremes would take the number's room.
+    wide = page.width >= 1.5 * max(page.height, 2 * HEAD_PX[page.tier])
     head, title, _, rest = page.rows(HEAD_PX[page.tier], "title", 1, 1.0, gap=2)
     named = draw_heading(title, seen, wide=wide)
     if wide:
@@ -138,7 +140,8 @@ def draw_large(page: Canvas, seen: Seen) -> None:
     picture.icon(seen.sky.icon)
     hero.text(seen.now, role="hero", align="left" if beside else "center")
     height = rest.text_size("0", role="body")[1]
-    cells = [cell for part in columns for cell in part.grid(part.width, height, gap=3)]
+    rows = zip(*(part.grid(part.width, height, gap=3) for part in columns), strict=True)
+    cells = [cell for row in rows for cell in row]
     facts = [fact for fact in seen.facts if has_room(columns[0], fact)]
     if not named and len(cells) > len(facts):
         cells[-1].text(SOURCE, "faint", role="caption", align="right", alt=[""])

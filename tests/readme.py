@@ -6,23 +6,24 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_TEXT = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
+_REFERENCE = (ROOT / "framework" / "README.md").read_text()
 
-MODULES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", _TEXT, re.DOTALL))
+MODULES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", README, re.DOTALL))
 """By the name of the file that each goes into."""
-(PYTEST_INI,) = re.findall(r"```ini\n(.*?)```", _TEXT, re.DOTALL)
-PROJECT, TILE, CITIES, SECRETS, KUBERNETES = re.findall(r"```toml\n(.*?)```", _TEXT, re.DOTALL)
+(PYTEST_INI,) = re.findall(r"```ini\n(.*?)```", README, re.DOTALL)
+PROJECT, TILE, CITIES, SECRETS, KUBERNETES = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
 """All of a ``matrix.toml``, but for SECRETS, which goes with PROJECT."""
 SEALED_FIELDS = KUBERNETES.replace("[secrets.vault]", 'layout = "fields"\n\n[secrets.vault]')
-METRICS = set(re.findall(r"`(matrix_\w+)`", _TEXT))
-(TO_SEAL,) = re.findall(r"```json\n(.*?)```", _TEXT, re.DOTALL)
-_, _, SEAL, DEPLOY, FIELDS = re.findall(r"```sh\n(.*?)```", _TEXT, re.DOTALL)
+METRICS = set(re.findall(r"`(matrix_\w+)`", README))
+(TO_SEAL,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+_, _, SEAL, DEPLOY, FIELDS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
 def table(first: str) -> list[list[str]]:
-    """The cells of its rows, without the head that begins with ``first``."""
+    """The cells of its rows, without the head that begins with ``first``, here or in full."""
     head = rf"^\| {re.escape(first)} \|.*\n\|[-|]+\n"
-    (rows,) = re.findall(rf"{head}((?:\|.*\n)+)", _TEXT, re.MULTILINE)
+    (rows,) = re.findall(rf"{head}((?:\|.*\n)+)", README + _REFERENCE, re.MULTILINE)
     return [[cell.strip() for cell in row[1:-1].split("|")] for row in rows.splitlines()]
 
 

@@ -31,6 +31,8 @@ from tests.readme import (
     MODULES,
     PROJECT,
     PYTEST_INI,
+    README,
+    ROOT,
     SEAL,
     SEALED_FIELDS,
     SECRETS,
@@ -39,6 +41,8 @@ from tests.readme import (
     table,
 )
 from tests.secrets.httpserver import Answer, Request, Standin
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("[!.]*/**/*.md")])
 
 
 @pytest.fixture
@@ -175,6 +179,33 @@ def test_it_names_every_metric() -> None:
         url = f"http://127.0.0.1:{port}/metrics"
         said = urlopen(url, timeout=10).read().decode()
     assert set(re.findall(r"^# HELP (\w+)", said, re.MULTILINE)) == METRICS
+
+
+def test_it_credits_whom_the_web_page_credits() -> None:
+    service: type[Any] = ServerBase
+    told = {resolve(each.name, SERVICES, service).values.credit for each in available(SERVICES)}
+    named = {
+        name.removesuffix(".com")
+        for credit in told - {""}
+        for name in re.sub(r".* by | \(.*", "", credit).split(" and ")
+    }
+    assert named
+    assert named <= set(re.findall(r"\[([^]]+)\]\(https://", README))
+
+
+def anchors(file: Path) -> set[str]:
+    """Where a link into it may lead."""
+    heads = re.findall("^#+ (.*)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_its_links_lead_somewhere(file: Path) -> None:
+    text = re.sub("```.*?```", "", file.read_text(), flags=re.DOTALL)
+    for path, anchor in re.findall(r"\]\((?!https:)([^)#]*)#?([^)]*)\)", text):
+        target = file.parent / path if path else file
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), anchor
 
 
 def test_a_secret_is_kept(pasted: Path) -> None:

@@ -47,15 +47,15 @@ make_users() {
 
 install_program() {
     [ -x "$MATRIX_PREFIX/bin/python" ] || python3 -m venv "$MATRIX_PREFIX"
-    pip="$MATRIX_PREFIX/bin/python -m pip --quiet --disable-pip-version-check"
-    $pip install --upgrade "$1[services,panel]"
+    set -- --constraint "$1/constraints.txt" "$1[services,panel]"
     if [ "$driver" = piomatter ]; then
-        $pip install --upgrade Adafruit-Blinka-Raspberry-Pi5-Piomatter
+        set -- "$@" Adafruit-Blinka-Raspberry-Pi5-Piomatter
     else
+        bindings=https://github.com/hzeller/rpi-rgb-led-matrix
+        set -- "$@" "rgbmatrix @ git+$bindings@$RGBMATRIX_REF"
         say "building the bindings, which takes some minutes"
-        $pip install --upgrade \
-            "rgbmatrix @ git+https://github.com/hzeller/rpi-rgb-led-matrix@$RGBMATRIX_REF"
     fi
+    "$MATRIX_PREFIX/bin/python" -m pip --quiet --disable-pip-version-check install --upgrade "$@"
 }
 
 configure() {
@@ -90,6 +90,7 @@ END
 start() {
     systemctl daemon-reload
     systemctl enable --quiet matrix-panel matrix-show
+    systemctl try-restart matrix-panel matrix-show matrix-serve  # that run what was there before
     say "installed. Now"
     say "  1. say in /etc/matrix/matrix.toml how large the panel is, and which pages it shows;"
     say "  2. try the LEDs: sudo systemctl stop matrix-panel &&"

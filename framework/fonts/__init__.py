@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -98,6 +99,12 @@ JERSEY_10 = Font("Jersey10.ttf", 1400 / 75, cap=10, over=5, under=4)
 JERSEY_15 = Font("Jersey15.ttf", 27, cap=15, over=6, under=5)
 JERSEY_20 = Font("Jersey20.woff", 34, cap=20, over=7, under=6)
 JERSEY_25 = Font("Jersey25.ttf", 41, cap=25, over=8, under=8)
+_REDRAWN = {
+    (FIXED_5X8.file, "."): ("##", "##"),
+    (FIXED_5X8.file, "%"): ("##.#", "##.#", "..#.", ".#..", "#.##", "#.##"),
+}
+"""Dots above the baseline, from column 1. The font's own stop is a cross, its percent sign reads as
+a half."""
 
 
 def clean(text: str) -> str:
@@ -189,7 +196,11 @@ def _drawn(font: Font, character: str) -> Glyph:
     paper = Image.new("L", (2 * room, 2 * room))
     draw = ImageDraw.Draw(paper)
     draw.fontmode = "1"
-    draw.text((room, room), character, font=face, anchor="ls", fill=255)
+    redrawn = _REDRAWN.get((font.file, character))
+    if redrawn is None:
+        draw.text((room, room), character, font=face, anchor="ls", fill=255)
+    else:
+        draw.point(_lit(redrawn, room + 1, room - len(redrawn)), fill=255)
     box = paper.getbbox() or (room, room, room, room)
     mask = paper.crop(box)
     advance = round(face.getlength(character, mode="1"))
@@ -197,6 +208,12 @@ def _drawn(font: Font, character: str) -> Glyph:
     if by > 1 and mask.width:
         mask = mask.resize((mask.width * by, mask.height * by), Image.Resampling.NEAREST)
     return Glyph(mask, (box[0] - room) * by, (box[1] - room) * by, advance * by)
+
+
+def _lit(rows: Sequence[str], left: int, top: int) -> list[tuple[int, int]]:
+    return [
+        (left + x, top + y) for y, row in enumerate(rows) for x, dot in enumerate(row) if dot == "#"
+    ]
 
 
 @cache

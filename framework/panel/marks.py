@@ -7,7 +7,6 @@ is due is decided by ``stage``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 from PIL import Image
@@ -22,22 +21,12 @@ SENTENCE = 100
 """A panel as wide has room for one, on two lines."""
 _SIZES = {"S": (12, 5, 6, 7), "M": (24, 10, 6, 8), "L": (24, 15, 10, 15)}
 """Of a notice: its icon, its headline, a line below, and from that to the next, in dots."""
+_SMALL_ICON = 12
+"""Where the other has no room."""
 OFFLINE = (" cannot be reached", " does not answer in time")
 """What ``self.http`` says of a source that is not there. Of any other reason, somebody answered."""
 EXPIRED_SHARE = 0.4
 """How bright an expired page is. A quarter was unreadable."""
-
-
-def age_words(delta: timedelta) -> str:
-    """An age as people say it: "40 s", "12 min", "2 h", "3 d". Never more than it is."""
-    seconds = max(0, int(delta.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 2 * 3600:
-        return f"{seconds // 60} min"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h"
-    return f"{seconds // 86400} d"
 
 
 def late(image: Image.Image, share_left: float, age: str) -> None:
@@ -101,14 +90,15 @@ def headline(failing: str) -> Sequence[str]:
     return ["Source offline", "Offline"] if is_offline else ["No data"]
 
 
-def failed(width: int, height: int, title: str, problem: str) -> Image.Image:
+def failed(width: int, height: int, titles: Sequence[str], problem: str) -> Image.Image:
     """What stands in the place of a page that cannot be drawn: whose it is, and what went wrong.
 
-    ``problem``: the kind of error first, "ValueError, tide.py:41"; the rest is left out if need be.
+    ``titles``: the longest spelling first. ``problem``: the kind of error first, "ValueError,
+    tide.py:41"; the rest is left out if need be.
     """
     kind = problem.partition(",")[0]
     spellings = [problem, kind, kind.removesuffix("Error")]
-    return _drawn(width, height, _Notice("warning", None, [title], "text", spellings, "dim"))
+    return _drawn(width, height, _Notice("warning", None, titles, "text", spellings, "dim"))
 
 
 class _Notice(NamedTuple):
@@ -127,18 +117,22 @@ def _drawn(width: int, height: int, notice: _Notice) -> Image.Image:
     canvas = Canvas.blank(width, height)
     small = canvas.tier == "S"
     page, gap = canvas.inset(), GAP[canvas.tier]
-    *sizes, pitch = _SIZES[canvas.tier]
-    block = sum(sizes) + 2 * gap
+    largest, *sizes, pitch = _SIZES[canvas.tier]
+    words = sum(sizes) + gap
+    # What it says matters more than its icon.
+    room = page.height - words - gap
+    side = next((px for px in (largest, _SMALL_ICON) if px <= room), 0)
+    block = words + (side + gap if side else 0)
     if notice.wraps and block + pitch <= page.height:
         sizes[-1] += pitch
         block += pitch
     middle = page.rows(0.5, min(block, page.height), 0.5, gap=0)[1]
-    icon, headline, detail = middle.rows(*sizes, gap=gap)
+    icon, headline, detail = middle.rows(side, *sizes, gap=gap)
     icon.icon(notice.icon, notice.icon_color)
     headline.text(
         notice.headline[0],
         notice.headline_color,
-        role="caption" if small else "title",
+        role="caption" if small else "hero",  # which steps down before it is cut
         align="center",
         alt=notice.headline[1:],
     )

@@ -5,8 +5,8 @@ A page that raises is contained here. It knows nothing of other pages, the playl
 
 from __future__ import annotations
 
-import asyncio
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from PIL import Image
 
+from framework.ages import age_words
 from framework.bustime import BusTime
-from framework.canvas import Canvas
+from framework.canvas import Canvas, tier_of
 from framework.outage import Outage
 from framework.page import Page
 from framework.panel import marks
@@ -98,7 +99,8 @@ class Stage:
         age = self._age(width, elapsed_s)
         drawn = self._draw(time, width, height, elapsed_s, above_strip=bool(age and age.words))
         if drawn is None:
-            picture = marks.failed(width, height, page.label, self._problem or "")
+            titles = [page.label, page.name]
+            picture = marks.failed(width, height, titles, self._problem or "")
             return Frame(picture, "failed", self._retry_at_s - time.monotonic_s())
         image = self._with_marks(drawn.image, (width, height), age) if age else drawn.image
         changes = [age and age.change_in_s, self._until_turning_s(), self._until_tick_s()]
@@ -119,10 +121,12 @@ class Stage:
     ) -> Drawn | None:
         """The page's own drawing, made anew only if something changed; None if it raised.
 
-        ``above_strip``: for the rows that its age in words leaves, which would cut what is there.
+        ``above_strip``: for the rows that its age in words leaves, which would cut what is there;
+        with the whole panel's fonts and margins, so that little moves when the words go.
         """
         page, now = self.page, self.page.now()
         strict = self._strict and not above_strip  # a page may know no other size than the panel's
+        tier = tier_of(height)
         if above_strip:
             height = max(1, height - marks.STRIP)
         seen = tuple(one.values(now) for one in page.following.values())
@@ -131,11 +135,12 @@ class Stage:
             return None
         if self._problem is None and self._drawn and _still_right(self._drawn, of, elapsed_s):
             return self._drawn
-        canvas = Canvas.blank(width, height, elapsed_s=elapsed_s, strict=strict)
+        canvas = Canvas.blank(width, height, elapsed_s=elapsed_s, strict=strict, tier=tier)
         began_s = time.monotonic_s()
         try:
             page.draw(canvas, now.astimezone(ZoneInfo(page.config.timezone)))
-        except (Exception, SystemExit, asyncio.CancelledError) as error:  # nobody cancels a draw
+            image = canvas.image_of_page.copy()  # the page may still hold the other
+        except BaseException as error:  # whatever it is: nobody else raises it here
             if self._strict:
                 raise
             self._failed(error, time)
@@ -144,9 +149,7 @@ class Stage:
         self._outage.recovered()
         self._took(time.monotonic_s() - began_s)
         motion = canvas.motion
-        self._drawn = Drawn(
-            canvas.image_of_page, of, elapsed_s, motion.next_change_s, motion.ends_at_s
-        )
+        self._drawn = Drawn(image, of, elapsed_s, motion.next_change_s, motion.ends_at_s)
         return self._drawn
 
     def _took(self, seconds: float) -> None:
@@ -163,7 +166,10 @@ class Stage:
             what = f"{what}, {where}"
         self._problem = what
         self._drawn = None
-        self._outage.failed(redacted(f"{what}: {error}", self.page.config))
+        said = ""
+        with suppress(Exception):  # of an error that cannot be said
+            said = str(error)
+        self._outage.failed(redacted(f"{what}: {said}", self.page.config))
         delay_s = min(FIRST_RETRY_S * 2 ** min(self._outage.failures - 1, 16), LONGEST_RETRY_S)
         self._retry_at_s = time.monotonic_s() + delay_s
 
@@ -173,7 +179,7 @@ class Stage:
         if freshness is Freshness.FRESH or oldest is None or oldest.update is None:
             return None
         update = oldest.update
-        words = marks.age_words(now - update.since)
+        words = age_words(now - update.since)
         if freshness is Freshness.EXPIRED:
             return _Age(words, None, AGE_CHANGES_S)
         left, step = _line(update, now, width)

@@ -34,7 +34,7 @@ def check(
         typer.Option(metavar="PORT", min=1, max=65535, help=f"Default: [health] port of {FILE}."),
     ] = None,
 ) -> None:
-    """Ask a running service or panel how it is: alive, or ready too.
+    """Ask a running service or page how it is: alive, or ready too.
 
     It must have been started with a port to be asked at:
 
@@ -78,7 +78,7 @@ def _asked(host: str, port: int, path: str) -> str:
         reply = connection.getresponse()
         if (reply.getheader("Server") or "").strip() != OURS:
             raise ConfigError(
-                f"what answers at port {port} of {host} is no service or panel of matrix. Set "
+                f"what answers at port {port} of {host} is no service or page of matrix. Set "
                 f"[health] port in {FILE} to one that nobody else has"
             )
         said = reply.read().decode(errors="replace")

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from framework import targets
-from framework.bus import Bus, open_bus
+from framework.bus import Bus
 from framework.embedded import EmbeddedServer
 from framework.errors import BusUnavailable
 from framework.extras import needed_by
 from framework.folding import fold
 from framework.process import EXIT_FAILED, configure_logging, exit_status
 from framework.project import PageEntry, Project, ServiceEntry
+from framework.redisbus import open_bus
 from framework.secrets.encryptor import Encryptor
 from framework.secrets.settings import SecretsSettings
 from framework.targets import resolve

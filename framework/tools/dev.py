@@ -54,10 +54,13 @@ def dev(
     from framework.panel.dev.workbench import Workbench
 
     bench = Workbench(target, values or [], port=port)
+    file = target.partition(":")[0]
 
     def started(url: str) -> None:
         typer.echo(f"{target} is at {url}")
         typer.echo("Save it, and it is drawn anew. Ctrl-C ends it.")
+        if file.endswith(".py") and not Path(file).exists():
+            typer.echo(f"there is no {file} yet: write it, or end this and name another", err=True)
 
     async def work() -> NoReturn:
         await bench.run(started)

@@ -108,6 +108,7 @@ def encrypt(
         kind = "file"
         path = "secrets.sealed"
         layout = "fields"            # without it: a document
+
     \b
         matrix encrypt secrets.json
         matrix encrypt --fields secrets.yaml --prune
@@ -122,6 +123,7 @@ def encrypt(
         cluster = "home"
         namespace = "matrix"
         secret = "matrix-secrets"
+
     \b
         matrix encrypt secrets.json
         matrix encrypt secrets.json --name matrix-secrets-2

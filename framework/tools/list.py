@@ -26,7 +26,12 @@ from framework.tools.wrapping import wrapped
 
 Entry = ServiceEntry | PageEntry
 
-_BEFORE_SECRETS = ("argument", "environment")
+INDENT = " " * 6
+NAME_WIDTH, TYPE_WIDTH = 14, 22
+UNREAD = (
+    "The secrets are not read here. What they have counts, whatever stands below, but for what "
+    "comes from the environment: matrix read shows it."
+)
 
 
 def list_(log_level: LogLevelOption = "warning") -> None:
@@ -40,9 +45,10 @@ def list_(log_level: LogLevelOption = "warning") -> None:
     project = Project.find(os.environ, Path.cwd())
     sources = Sources.of_machine(project, os.environ)
     warn_of_strays(project, os.environ, {})
-    secrets = bool(SecretsSettings.of(project).sources)
     installed_services = [ServiceEntry(use=each.name) for each in available(SERVICES)]
     installed_pages = [PageEntry(use=each.name) for each in available(PAGES)]
+    if SecretsSettings.of(project).sources:
+        typer.echo(wrapped(UNREAD, "") + "\n")
     for title, entries in (
         (f"Services of {sources.table_path}", project.services),
         ("Services that are installed", installed_services),
@@ -50,39 +56,38 @@ def list_(log_level: LogLevelOption = "warning") -> None:
         ("Pages that are installed", installed_pages),
     ):
         if entries:
-            typer.echo("\n".join([title, *_lines(entries, sources, secrets), ""]))
+            typer.echo("\n".join([title, *_lines(entries, sources), ""]))
 
 
-def _lines(entries: Sequence[Entry], sources: Sources, secrets: bool) -> Iterator[str]:
+def _lines(entries: Sequence[Entry], sources: Sources) -> Iterator[str]:
     found = [(entry, class_of(entry)) for entry in entries]
     labels = [target_of(entry, cls) for entry, cls in found]
     for label, (entry, cls) in zip(labels, found, strict=True):
         head = f"  {label:<{max(map(len, labels))}}  "
         if isinstance(cls, MatrixError):
             yield head.rstrip()
-            yield f"      cannot be used: {cls}"
+            yield f"{INDENT}cannot be used: {cls}"
             continue
         summary = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0]
         yield wrapped(summary, head) or head.rstrip()
         if label != entry.use:
-            yield f"      is {entry.use}"
-        for what in _what(entry, cls, sources, secrets):
-            yield f"      {what}"
+            yield f"{INDENT}is {entry.use}"
+        yield from _what(entry, cls, sources)
 
 
-def _what(entry: Entry, cls: type[Any], sources: Sources, secrets: bool) -> Iterator[str]:
+def _what(entry: Entry, cls: type[Any], sources: Sources) -> Iterator[str]:
     """What it publishes or follows, and how it is configured."""
     name = name_of(entry, cls)
     if isinstance(entry, ServiceEntry):
-        yield f"publishes {cls.values.__name__} {_how_often(cls, name, sources)}"
+        yield f"{INDENT}publishes {cls.values.__name__} {_how_often(cls, name, sources)}"
     elif cls.feeds:
-        yield f"follows {', '.join(_followed(entry, cls))}"
-    yield f"configured by [config.{name}], MATRIX_{fold(name).upper()}__..."
+        yield wrapped(", ".join(_followed(entry, cls)), f"{INDENT}follows ")
+    yield f"{INDENT}configured by [config.{name}], MATRIX_{fold(name).upper()}__..."
     try:
         for described in describe(cls.config_class, name, sources):
-            yield _field(described, secrets)
+            yield _field(described)
     except MatrixError as error:
-        yield f"cannot be used: {error}"
+        yield f"{INDENT}cannot be used: {error}"
 
 
 def _followed(entry: PageEntry, cls: type[Any]) -> Iterator[str]:
@@ -103,11 +108,12 @@ def _how_often(cls: type[Any], name: str, sources: Sources) -> str:
     return f"every {period.total_seconds():g} s"
 
 
-def _field(field: Description, secrets: bool) -> str:
+def _field(field: Description) -> str:
     if field.origin is not None:
         origin = str(field.origin)
     else:
         origin = "NOT SET, and required" if field.required else "default"
-    if secrets and (field.origin is None or field.origin.source not in _BEFORE_SECRETS):
-        origin += ", unless the secrets have it"
-    return f"{field.field:<14} {field.type:<28} {origin}"
+    head = f"{INDENT}{field.field:<{NAME_WIDTH}} "
+    if len(field.type) <= TYPE_WIDTH:
+        return wrapped(origin, f"{head}{field.type:<{TYPE_WIDTH}} ")
+    return wrapped(field.type, head) + "\n" + wrapped(origin, " " * (len(head) + TYPE_WIDTH + 1))

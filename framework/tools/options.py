@@ -30,7 +30,8 @@ SizeOption = Annotated[
     str | None,
     typer.Option(
         metavar="WxH",
-        help="Size of the panel in pixels. Default: [panel] of matrix.toml or 128x64.",
+        help="Size of the panel in pixels. Default: [panel] of matrix.toml or 128x64. LEDs that "
+        "are connected say their own.",
     ),
 ]
 

@@ -10,11 +10,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from framework.bus import open_bus
 from framework.errors import ConfigError
 from framework.hosts import is_loopback
 from framework.process import configure_logging, exit_status
 from framework.project import Project
+from framework.redisbus import open_bus
 from framework.tools.instances import make_instances, page_entries
 from framework.tools.options import (
     HostOption,
@@ -23,6 +23,7 @@ from framework.tools.options import (
     SizeOption,
     parse_size,
 )
+from framework.tools.say import say
 from framework.vitals import PanelVitals
 from framework.watching import watched
 
@@ -46,7 +47,12 @@ def show(
         typer.Option(help="Also keep the newest frame in this PNG file, as LEDs look."),
     ] = None,
     terminal: Annotated[
-        bool, typer.Option("--terminal", help="In this terminal, instead of in a browser.")
+        bool,
+        typer.Option(
+            "--terminal",
+            help="In this terminal, instead of in a browser. The picture is in 24-bit colours, "
+            "whatever NO_COLOR says.",
+        ),
     ] = False,
     log_level: LogLevelOption = "info",
 ) -> None:
@@ -59,6 +65,11 @@ def show(
     if terminal and (host, port) != (LOOPBACK, None):
         raise ConfigError(
             "--host and --port are the web page's, and --terminal is instead of it: leave them out"
+        )
+    if terminal and os.environ.get("TERM") == "dumb":
+        raise ConfigError(
+            "a terminal that is dumb, as TERM says, has no colours: use another, or leave "
+            "--terminal out"
         )
     project = Project.find(os.environ, Path.cwd())
     pages = make_instances(project, [], page_entries(project, targets or [])).pages
@@ -112,7 +123,7 @@ def show(
                 token=token,
                 also=also,
                 vitals=vitals,
-                started=lambda url: typer.echo(f"the panel is at {url}"),
+                started=lambda url: say(f"the panel is at {url}"),
             )
         finally:
             await bus.close()

@@ -86,12 +86,13 @@ def bootstrap(
     ] = None,
     log_level: LogLevelOption = "warning",
 ) -> None:
-    """Make in Vault what access.json says: policies and roles, and what they need.
+    """Make in Vault what access.json says: policies and roles.
 
-    That is the auth method, the Transit engine and its key; then, for each namespace, a reader for
-    each workload, an encryptor and a rotator, who are the service accounts matrix-encrypt and
-    matrix-rotate. Everything is compared first, and only what differs is written; run again, it
-    has nothing to do. It deletes nothing, and takes nothing away unless told to.
+    First what these need: the auth method, the Transit engine and its key; then, for each
+    namespace, a reader for each workload, an encryptor and a rotator, who are the service accounts
+    matrix-encrypt and matrix-rotate. Everything is compared first, and only what differs is
+    written; run again, it has nothing to do. It deletes nothing, and takes nothing away unless told
+    to.
 
     Which Vault, says [secrets.vault] of matrix.toml, or VAULT_ADDR, VAULT_CACERT, VAULT_NAMESPACE.
     The first time, one that does not run in the cluster must be told how to ask its API server

@@ -76,6 +76,15 @@ def test_digits_stay_where_they_are() -> None:
     assert same(before.crop(hour), after.crop(hour))
 
 
+def test_an_hour_of_one_digit_stands_above_the_last_of_the_minutes() -> None:
+    image = drawn(ClockConfig(hours=12, date=False), NOW.replace(hour=20, minute=8), 64, 64)
+    digits = image.convert("L").point([0] * 200 + [255] * 56)  # brighter than "PM"
+    hour, minute = (digits.crop((0, top, 64, top + 32)).getbbox() for top in (0, 32))
+    assert hour is not None
+    assert minute is not None
+    assert hour[2] == minute[2]
+
+
 def test_without_a_date_the_time_has_all_the_room() -> None:
     box = drawn(ClockConfig(date=False)).getbbox()
     assert box is not None

@@ -94,6 +94,10 @@ def test_most_dots_stay_dark(width: int, height: int) -> None:
     assert image.histogram()[0] >= 0.65 * width * height
 
 
+def test_bars_go_below_a_number_that_would_leave_them_no_width() -> None:
+    assert dots(drawn(PI, 70, 48), "sky") > dots(drawn(PI, 96, 48), "sky")
+
+
 def test_the_fuller_the_longer_is_the_bar() -> None:
     low, high = (drawn(PI.model_copy(update={"memory": share})) for share in (0.1, 0.7))
     assert dots(low, "sky") < dots(high, "sky")

@@ -17,6 +17,7 @@ from PIL import Image
 
 from framework import Config, DisplayBase, Place
 from framework.canvas import Canvas
+from framework.colours import rgb
 from framework.icons import NAMES, icon_image
 from framework.project import Project
 from framework.testing import FakeClock, Harness, assert_golden
@@ -113,7 +114,7 @@ def test_now_looks_as_it_should(moment: str, size: tuple[int, int]) -> None:
     assert_golden(image, GOLDEN / f"weather-{moment}-{size[0]}x{size[1]}.png")
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, (32, 32)])
 @pytest.mark.parametrize("moment", ["day", "cold"])
 def test_hours_and_days_look_as_they_should(moment: str, size: tuple[int, int]) -> None:
     values, _ = MOMENTS[moment]
@@ -197,6 +198,14 @@ def test_the_shortest_name_of_every_weather_fits_the_smallest_panel_that_shows_i
     assert canvas.text_size(sky(0, True, STORMY_KMH).names[-1], role="title")[0] <= room
 
 
+def test_what_looks_different_is_never_called_the_same() -> None:
+    icons: dict[str, set[str]] = {}
+    for each in (*SKIES.values(), sky(0, True, STORMY_KMH)):
+        for name in each.names:
+            icons.setdefault(name, set()).add(each.icon)
+    assert {name: found for name, found in icons.items() if len(found) > 1} == {}
+
+
 # Words and numbers.
 
 
@@ -250,9 +259,22 @@ def test_two_cities_are_told_apart(page: type[DisplayBase[Any]], size: tuple[int
 
 def test_a_place_is_spelled_with_fewer_words_and_then_not_at_all() -> None:
     assert places_of("weather") == []
-    assert places_of("new-york-city") == ["New York City", "New York", "New"]
+    assert places_of("new-york-city") == ["New York City", "New York"]
+    assert places_of("berlin-mitte") == ["Berlin Mitte", "Berlin"]
+    assert [places_of(name) for name in ("san-jose", "ulm")] == [["San Jose"], ["Ulm"]]
     assert credits_of([]) == ["Open-Meteo"]
-    assert credits_of(places_of("new-york")) == ["New York · Open-Meteo", "New York", "New"]
+    assert credits_of(places_of("new-york")) == ["New York · Open-Meteo", "New York"]
+
+
+@pytest.mark.parametrize("page", [WeatherPage, DailyPage, HourlyPage])
+def test_the_credit_takes_no_row_of_a_low_panel(page: type[DisplayBase[Any]]) -> None:
+    def foot(height: int) -> bool:
+        """Whether anything is faint, as the credit is."""
+        image = drawn(page(config=page.config_class()), BERLIN, size=(80, height))
+        return rgb("faint") in [color for _, color in image.getcolors(9999) or []]
+
+    assert not any(foot(height) for height in range(20, 40))
+    assert foot(46)
 
 
 def test_a_place_that_finds_no_room_takes_none() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,11 @@ from framework.tools.instances import make_instances, page_entries, service_entr
 
 PI = Path(__file__).parents[2] / "deploy" / "pi"
 SCRIPT = PI / "install.sh"
+BIN = Path(sys.executable).parent
 UNITS = sorted(PI.glob("*.service"))
+README = (PI / "README.md").read_text()
+WEATHER, SECRETS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+(SEAL,) = re.findall(r"^sudo -u matrix .*$", README, re.MULTILINE)
 
 
 def service(unit: Path) -> configparser.SectionProxy:
@@ -71,10 +76,27 @@ def test_pages_may_write_their_state_and_nothing_else(tmp_path: Path) -> None:
     assert f"install -d -m 0700 -o {said['User']} -g matrix {state}\n" in SCRIPT.read_text()
 
 
+def test_a_secret_is_kept_in_the_folder_that_is_the_users_own(tmp_path: Path) -> None:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / ".matrix").mkdir(mode=0o700)
+    project = written(etc, "rgbmatrix", f"\n{SECRETS}")
+    before = {*etc.iterdir()}
+    sudo = tmp_path / "sudo"
+    sudo.write_text('#!/bin/sh\nshift 2\nexec "$@"\n')
+    sudo.chmod(0o755)
+    own = SEAL.replace("/etc/matrix", str(etc)).replace("/opt/matrix/bin", str(BIN))
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-c", own], input="s3cr3t", env=environ, capture_output=True, text=True, check=False
+    )
+    assert "added       json.key" in done.stdout, done.stderr
+    assert {*etc.iterdir()} == before
+    assert {each.name for each in project.state.iterdir()} >= {"keyring", "secrets.sealed"}
+
+
 def test_the_weather_is_as_it_is_written_there(tmp_path: Path) -> None:
-    found = re.search(r"```toml\n(.*?)```", (PI / "README.md").read_text(), re.DOTALL)
-    assert found is not None
-    project = written(tmp_path, "rgbmatrix", f"\n{found[1]}")
+    project = written(tmp_path, "rgbmatrix", f"\n{WEATHER}")
     made = make_instances(project, service_entries(project, []), page_entries(project, []))
     assert [one.name for one in made.services] == ["weather"]
     assert [one.page.name for one in made.pages] == ["clock", "weatherpage"]
@@ -111,9 +133,28 @@ def test_what_is_configured_stays_and_the_units_know_where_the_program_is(tmp_pa
     assert toml.stat().st_mode & 0o777 == 0o640
 
 
+def test_what_runs_goes_on_as_what_is_installed_now() -> None:
+    (restarted,) = re.findall(r"systemctl try-restart ([^#\n]*)", SCRIPT.read_text())
+    assert sorted(restarted.split()) == [unit.stem for unit in UNITS]
+
+
+def test_the_versions_are_those_that_the_tests_ran_with(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    here = f"driver=piomatter\ninstall_program {PI.parents[1]}\n"
+    script = SCRIPT.read_text().replace("\nmain\n", f"\n{here}")
+    environ = {**os.environ, "MATRIX_PREFIX": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-c", script], env=environ, capture_output=True, text=True, check=True
+    )
+    words = done.stdout.splitlines()
+    assert Path(words[words.index("--constraint") + 1]).samefile(PI.parents[1] / "constraints.txt")
+
+
 def test_every_option_is_explained() -> None:
-    text = (PI / "README.md").read_text()
-    assert [name for name in PanelEntry.model_fields if f"`{name}`" not in text] == []
+    assert [name for name in PanelEntry.model_fields if f"`{name}`" not in README] == []
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -14,7 +14,7 @@ from PIL import Image
 from framework.canvas import Canvas
 from framework.colours import rgb
 from framework.config import Config
-from framework.panel.marks import STRIP, age_words, expired, failed, headline, late, no_data
+from framework.panel.marks import STRIP, expired, failed, headline, late, no_data
 from framework.server import ServerBase
 from framework.testing import Canned, Harness, assert_golden
 from framework.update import Values
@@ -43,23 +43,6 @@ def above_strip(width: int, height: int) -> Image.Image:
 
 def last_row(image: Image.Image) -> list[tuple[int, ...] | float | None]:
     return [image.getpixel((x, image.height - 1)) for x in range(image.width)]
-
-
-@pytest.mark.parametrize(
-    ("age", "words"),
-    [
-        (timedelta(seconds=-5), "0 s"),
-        (timedelta(seconds=59.9), "59 s"),
-        (timedelta(minutes=1), "1 min"),
-        (timedelta(minutes=119), "119 min"),
-        (timedelta(hours=2), "2 h"),
-        (timedelta(hours=47, minutes=59), "47 h"),
-        (timedelta(days=2), "2 d"),
-        (timedelta(days=400), "400 d"),
-    ],
-)
-def test_an_age_is_said_in_one_unit_and_never_more_than_it_is(age: timedelta, words: str) -> None:
-    assert age_words(age) == words
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -108,12 +91,12 @@ def test_every_mark_fits_every_panel(size: tuple[int, int], words: str, share: f
     assert image.size == size
     assert no_data(*size, None, words).size == size
     assert no_data(*size, None, words, f"{words} {words}: {words}").size == size
-    assert failed(*size, words, words).size == size
+    assert failed(*size, [words], words).size == size
 
 
 def test_a_problem_says_its_kind_when_there_is_no_room_for_more() -> None:
     long, short = (
-        failed(64, 32, "Moon", problem)
+        failed(64, 32, ["Moon"], problem)
         for problem in ("UnicodeDecodeError, moon.py:41", "UnicodeDecode")
     )
     assert long.tobytes() == short.tobytes()
@@ -174,6 +157,6 @@ def test_they_look_as_they_should(width: int, height: int) -> None:
         no_data(width, height, None, "weather tide"), GOLDEN / f"no-data-no-icon-{size}.png"
     )
     assert_golden(
-        failed(width, height, "Moon", "ZeroDivisionError, moon.py:41"),
+        failed(width, height, ["Moon"], "ZeroDivisionError, moon.py:41"),
         GOLDEN / f"failed-{size}.png",
     )

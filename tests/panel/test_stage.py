@@ -8,14 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from PIL import Image
 
 from framework.bus import Posted
 from framework.bustime import to_us
 from framework.canvas import Canvas
 from framework.config import Config
 from framework.display import DisplayBase
-from framework.feed import Feed, fail
-from framework.panel.marks import STRIP, no_data
+from framework.feed import Feed, Followings
+from framework.panel.marks import STRIP, failed, no_data
 from framework.panel.stage import Frame, Stage
 from framework.testing.clock import FakeClock
 from framework.update import Freshness, Update, Values
@@ -88,9 +89,9 @@ async def test_without_data_it_says_why_if_it_was_told(clock: FakeClock) -> None
     page = TidePage()
     show = look(page, clock)
     waiting = show(9).image
-    fail(page.following.values(), "wind", "no wind")  # which it does not need
+    Followings.of([page]).fail("wind", "no wind")  # which it does not need
     assert show(9).image == waiting
-    fail(page.following.values(), "tide", "the gauge is dry")
+    Followings.of([page]).fail("tide", "the gauge is dry")
     assert show(9).image == no_data(128, 64, None, "tide", "the gauge is dry")
     take(page, Tide(height_m=1))
     assert show(9).state == "fresh"
@@ -176,6 +177,27 @@ async def test_what_says_its_age_covers_nothing_of_a_page(clock: FakeClock) -> N
     assert heights == [64, 64 - STRIP, 64, 64 - STRIP]
 
 
+async def test_a_page_keeps_its_fonts_while_it_says_its_age(clock: FakeClock) -> None:
+    tiers = []
+    page = TidePage(lambda canvas: tiers.append(canvas.tier))
+    page.on(clock)
+    stage = Stage(page)
+    take(page, Tide(height_m=1))
+    stage.frame(clock, 96, 48, 9)
+    await clock.advance(GOOD_FOR)
+    stage.frame(clock, 96, 48, 0.5)
+    assert tiers == ["M", "M"]
+
+
+async def test_of_two_that_fail_the_name_tells_which(clock: FakeClock) -> None:
+    page = TidePage(lambda canvas: canvas.text("", "no colour"))
+    page.name, page.label = "oslo", "Tide oslo"
+    page.on(clock)
+    take(page, Tide(height_m=1))
+    image = Stage(page).frame(clock, 32, 32, 9).image
+    assert image == failed(32, 32, ["oslo"], "ValueError")
+
+
 async def test_a_page_that_knows_one_size_only_is_cut_by_its_age(clock: FakeClock) -> None:
     page = TidePage(lambda canvas: canvas.disc(60, 60, 4, "sky"))
     page.on(clock)
@@ -193,7 +215,15 @@ async def test_before_the_bus_was_read_nothing_is_judged(clock: FakeClock) -> No
     assert show(9).state == "fresh"
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, asyncio.CancelledError])
+class Unspeakable(BaseException):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError, SystemExit, asyncio.CancelledError, KeyboardInterrupt, Unspeakable],
+)
 async def test_a_page_that_raises_is_contained_and_tried_again(
     clock: FakeClock, caplog: pytest.LogCaptureFixture, error: type[BaseException]
 ) -> None:
@@ -224,6 +254,23 @@ async def test_a_page_that_raises_is_contained_and_tried_again(
     assert error.__name__ in said[0]
     assert "test_stage.py:" in said[0]
     assert "works again after 9 failures" in said[1]
+
+
+async def test_a_page_that_keeps_its_image_cannot_change_what_was_shown(clock: FakeClock) -> None:
+    kept: list[Image.Image] = []
+    page = TidePage(lambda canvas: kept.append(canvas.image_of_page))
+    show = look(page, clock)
+    take(page, Tide(height_m=1))
+    before = show(9).image.tobytes()
+    kept[0].paste((255, 0, 0), (0, 0, 9, 9))
+    assert show(9).image.tobytes() == before
+
+
+async def test_a_page_that_closes_its_image_has_failed(clock: FakeClock) -> None:
+    page = TidePage(lambda canvas: canvas.image_of_page.close())
+    show = look(page, clock)
+    take(page, Tide(height_m=1))
+    assert show(9).state == "failed"
 
 
 async def test_a_page_ticks_on_whole_multiples(clock: FakeClock) -> None:

@@ -32,6 +32,20 @@ EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h: starting again will not help."""
 
 
+_last_deeds: list[Callable[[], None]] = []
+
+
+@contextmanager
+def surely(deed: Callable[[], None]) -> Iterator[None]:
+    """At the end of the block, or before the process leaves at once, ``deed`` is done."""
+    _last_deeds.append(deed)
+    try:
+        yield
+    finally:
+        deed()
+        _last_deeds.remove(deed)
+
+
 class Unwritable(MatrixError):
     """Standard output took no more; empty: whoever read it wants no more, as ``head`` does."""
 
@@ -123,9 +137,7 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        said["message"], _, trace = record.getMessage().partition("\n")
-        if record.exc_info:
-            trace = self.formatException(record.exc_info)
+        said["message"], _, trace = super().format(record).partition("\n")
         if trace:
             said["trace"] = trace
         return json.dumps(said, ensure_ascii=False)
@@ -210,7 +222,11 @@ async def _until_told_to_stop(work: Coroutine[Any, Any, int | None]) -> int | No
     def stop(number: int, frame: object) -> None:
         nonlocal told
         if told:  # The loop did not get to it: something blocks it, a fetch() perhaps.
-            os._exit(128 + number)
+            try:
+                for deed in reversed(_last_deeds):
+                    deed()
+            finally:
+                os._exit(128 + number)
         told = True
         loop.call_soon_threadsafe(task.cancel)
 

@@ -21,6 +21,8 @@ from PIL import Image
 
 from framework.errors import ConfigError
 from framework.panel.sinks import NewestSink, Remote
+from framework.process import surely
+from framework.termmodes import Modes, without
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,6 @@ SMALL = (64, 32)
 """Of a panel, in dots: what to try where a larger one has no room."""
 
 _HELD = 10_000
-_LOCAL_MODES = 3
-"""Where ``termios`` has them."""
 
 Cells: TypeAlias = Sequence[Sequence[bytes]]
 """Rows of characters: red, green and blue of the upper dot, and then of the lower one."""
@@ -52,73 +52,79 @@ def held_log() -> Iterator[None]:
     streams = [one for one in root.handlers if isinstance(one, logging.StreamHandler)]
     shown = [one for one in streams if one.stream.isatty()]
     held = [MemoryHandler(_HELD, logging.CRITICAL + 1, one) for one in shown]
-    for now, before in zip(held, shown, strict=True):
-        root.removeHandler(before)
-        root.addHandler(now)
-    try:
-        yield
-    finally:
+
+    def release() -> None:
         for now, before in zip(held, shown, strict=True):
             root.removeHandler(now)
             root.addHandler(before)
             now.close()
 
+    for now, before in zip(held, shown, strict=True):
+        root.removeHandler(before)
+        root.addHandler(now)
+    with surely(release):
+        yield
+
 
 class TerminalSink(NewestSink):
     """The terminal that ``descriptor`` leads to: standard output. While it runs, Ctrl-Z is its.
 
-    :raises ConfigError: it is none, or another user's.
+    :raises ConfigError: it is none. Once it is to run: it is another user's.
     """
+
+    _terminal: int
+    """Open while it runs, and nobody else's."""
+    _modes: Modes
+    """As they were."""
 
     def __init__(self, descriptor: int = 1) -> None:
         super().__init__()
         if not os.isatty(descriptor):
             raise ConfigError("standard output is not a terminal: run it in one, or do without")
-        # Opened anew: not to wait for it must be our affair alone, not that of the shell too.
-        try:
-            name = os.ttyname(descriptor)
-            self._terminal = os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError as error:  # it belongs to who logged in, and that was somebody else
-            raise ConfigError(
-                f"this terminal cannot be opened: {error.strerror}. Have one of your own: "
-                "script -q /dev/null, and run it in there"
-            ) from None
-        self._modes = termios.tcgetattr(self._terminal)
+        self._descriptor = descriptor
         self._is_entered = False
-        """Whether the terminal is ours: not while, and until just after, the process is stopped."""
+        """Whether the terminal is ours: not while the process is stopped or in the background."""
 
     async def run(self, remote: Remote, started: Callable[[], None]) -> None:
-        started()
+        self._terminal = _opened_anew(self._descriptor)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTSTP, self._stop)
         try:
-            await self._follow()
-        except OSError as error:
-            log.error("the terminal is gone: %s", error.strerror)
+            self._modes = termios.tcgetattr(self._terminal)
+            started()
+            with surely(self._restore):
+                await self._follow()
+        except (OSError, termios.error) as error:
+            log.error("the terminal is gone: %s", os.strerror(error.args[0]))
         finally:
             loop.remove_signal_handler(signal.SIGTSTP)
-            self._restore()
             os.close(self._terminal)
 
     def _stop(self) -> None:
         """What Ctrl-Z asks for, with the terminal left as it was. Returns when it goes on."""
-        self._is_entered = False
         self._restore()
         os.kill(os.getpid(), signal.SIGSTOP)
         self._news.set()
 
     def _echo_nothing(self) -> None:
         """What is typed meanwhile would be in the picture."""
-        silent = [
-            mode & ~termios.ECHO if place == _LOCAL_MODES and isinstance(mode, int) else mode
-            for place, mode in enumerate(self._modes)
-        ]
+        silent = without(self._modes, termios.ECHO)
         termios.tcsetattr(self._terminal, termios.TCSANOW, silent)
 
+    def _is_in_background(self) -> bool:
+        """Whether the shell has the terminal: who then changes its modes is stopped."""
+        with suppress(OSError):  # another one than that which the process was started from
+            return os.tcgetpgrp(self._terminal) != os.getpgrp()
+        return False
+
     def _restore(self) -> None:
+        if not self._is_entered:
+            return
+        self._is_entered = False
         with suppress(OSError, termios.error):  # of a terminal that is gone
-            termios.tcsetattr(self._terminal, termios.TCSANOW, self._modes)
-            termios.tcflow(self._terminal, termios.TCOON)  # Ctrl-S may have stopped it
+            if not self._is_in_background():
+                termios.tcsetattr(self._terminal, termios.TCSANOW, self._modes)
+                termios.tcflow(self._terminal, termios.TCOON)  # Ctrl-S may have stopped it
             select.select([], [self._terminal], [], PATIENCE_S)
             os.write(self._terminal, LEAVE.encode())
 
@@ -126,7 +132,9 @@ class TerminalSink(NewestSink):
         room, cells = os.terminal_size((0, 0)), None
         while True:
             self._news.clear()
-            if not self._is_entered:
+            if self._is_in_background():
+                self._restore()
+            elif not self._is_entered:
                 self._is_entered, cells = True, None
                 self._echo_nothing()
                 await self._write(ENTER)
@@ -158,6 +166,17 @@ class TerminalSink(NewestSink):
             loop.remove_writer(self._terminal)
 
 
+def _opened_anew(descriptor: int) -> int:
+    """Not to wait for it must be our affair alone, not that of the shell too."""
+    try:
+        return os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError as error:  # it belongs to who logged in, and that was somebody else
+        raise ConfigError(
+            f"this terminal cannot be opened: {error.strerror}. Have one of your own: "
+            "script -q /dev/null, and run it in there"
+        ) from None
+
+
 def cells_of(frame: Image.Image) -> Cells:
     """A frame as characters; of an odd last row the lower half is black."""
     width, dots = frame.width, frame.tobytes()
@@ -173,7 +192,7 @@ def changes(old: Cells | None, new: Cells, room: os.terminal_size) -> str:
     """What to write where ``old`` stands to have ``new``; None: to a screen that holds anything."""
     width, height = len(new[0]), len(new)
     afresh = old is None or (len(old[0]), len(old)) != (width, height)
-    if width > room.columns or height > room.lines:
+    if 0 < room.columns < width or 0 < room.lines < height:  # 0: that is not known
         return _too_small(width, height, room) if afresh else ""
     written = [CLEAR + NO_WRAP] if afresh else []
     colours, pen = b"", (-1, -1)

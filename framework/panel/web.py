@@ -1,7 +1,8 @@
 """The panel in a browser: who watches, what each of them has seen, and what they may ask for.
 
 What goes over the WebSocket is here. HTTP is ``webserver``'s; who is let in is ``loopback``'s and
-``webtoken``'s; and the dots are drawn by ``static/leds.js``. The protocol, on ``/ws``:
+``webtoken``'s; which pages are open is ``viewers``'s; and the dots are drawn by ``static/leds.js``.
+The protocol, on ``/ws``:
 
 To the page, text is JSON and binary is a frame.
 
@@ -16,10 +17,10 @@ To the page, text is JSON and binary is a frame.
 From the page, always JSON; what is not understood is ignored.
 
 - ``{"do": "drawn", "sequence": n}``: a frame is on the screen. ``{"do": "failed", "sequence": n}``:
-  it could not be drawn, and the next one is to be whole.
+  it could not be drawn, and is sent again, once, as a whole; or the next one is.
 - ``{"do": "watch", "watching": true}``: whether the page can be seen. It begins as true.
 - ``{"do": "next"}``, ``{"do": "previous"}``, ``{"do": "pause"}`` (toggles),
-  ``{"do": "pin", "name": "moon"}``, ``{"do": "resize", "width": 64, "height": 32}``.
+  ``{"do": "pin", "name": "moon"}``, ``{"do": "resize", "width": 64, "height": 32}`` (``SIZES``).
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from PIL import Image
 
@@ -45,32 +47,23 @@ from framework.panel import led, loopback
 from framework.panel.encoding import Encoded
 from framework.panel.sinks import Remote
 from framework.panel.status import Status
-from framework.project import LONGEST_SIDE
+from framework.panel.viewers import Socket, Viewer, Viewers, command, talk
 
 log = logging.getLogger(__name__)
 
 REDRAW_S = 0.5
 """When the first one begins to watch, what is held is old: so long the panel has to draw anew."""
+SIZES = ((64, 32), (128, 64), (256, 64), (64, 64))
+"""What a page may ask for: its switch offers no others, and a large panel is a lot of work."""
 
 
-class Socket(Protocol):
-    """The part of Starlette's ``WebSocket`` that is used here."""
-
-    async def send_text(self, data: str) -> None: ...
-    async def send_bytes(self, data: bytes) -> None: ...
-    async def receive(self) -> Any: ...
-
-
-class _Viewer:
-    """One open page, and what it was sent last: nothing is ever queued for it."""
-
+class _Viewer(Viewer):
     def __init__(self) -> None:
-        self.watching = True
-        self.news = asyncio.Event()
-        self.status: int | None = None
+        super().__init__()
         self.frame: int | None = None
-        self.drawing = False
-        """Whether ``frame`` is still on its way to the screen."""
+        """The one that it was sent last."""
+        self.failed: int | None = None
+        """The one that could not be drawn last."""
         self.drawn: int | None = None
         """The frame that the next one may be added to."""
 
@@ -94,7 +87,7 @@ class BrowserSink:
         self._token = token
         self._urls: list[str] = []
         self._remote: Remote | None = None
-        self._viewers: set[_Viewer] = set()
+        self._viewers = Viewers()
         self._frame: Encoded | None = None
         self._current = asyncio.Event()
         """Whether the frame held is what is on: it is not, if it is from before anybody watched."""
@@ -129,20 +122,20 @@ class BrowserSink:
 
     @property
     def watched(self) -> bool:
-        return any(viewer.watching for viewer in self._viewers)
+        return self._viewers.watched.is_set()
 
     def show(self, frame: Image.Image) -> None:
         last = self._frame
         if last is None or frame is not last.image:  # else the panel was woken, and nothing changed
             self._frame = Encoded(frame, after=last)
         self._current.set()
-        self._announce()
+        self._viewers.announce()
 
     def tell(self, status: Status) -> None:
         self._status = status
         self._told_s = self._clock.monotonic_s()
         self._revision += 1
-        self._announce()
+        self._viewers.announce()
 
     async def run(self, remote: Remote, started: Callable[[], None]) -> None:
         webserver = load_webserver()
@@ -157,11 +150,7 @@ class BrowserSink:
     async def attend(self, socket: Socket) -> None:
         """Serve one page, until it is gone."""
         with self._viewing() as viewer:
-            async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(self._send(viewer, socket))
-                while (message := await socket.receive())["type"] == "websocket.receive":
-                    self._obey(message.get("text"), viewer)
-                sending.cancel()
+            await talk(socket, self._send(viewer, socket), partial(self._obey, viewer))
 
     async def picture(self) -> Image.Image | None:
         """The frame that is on; None if there never was one."""
@@ -181,25 +170,16 @@ class BrowserSink:
     @contextmanager
     def _viewing(self) -> Iterator[_Viewer]:
         viewer = _Viewer()
-        viewer.watching = False
-        self._viewers.add(viewer)
-        try:
+        with self._viewers.joined_by(viewer):
             self._watch(viewer, watching=True)
             yield viewer
-        finally:
-            self._viewers.discard(viewer)
 
     def _watch(self, viewer: _Viewer, *, watching: bool) -> None:
         if watching and not self.watched:
             self._current.clear()
-        viewer.watching = watching
+        self._viewers.watch(viewer, watching=watching)
         if watching and self._remote is not None:
             self._remote.wake()
-        viewer.news.set()
-
-    def _announce(self) -> None:
-        for viewer in self._viewers:
-            viewer.news.set()
 
     async def _until_current(self) -> None:
         with suppress(TimeoutError):
@@ -212,13 +192,13 @@ class BrowserSink:
         while True:
             await viewer.news.wait()
             viewer.news.clear()
-            if viewer.watching and viewer.status != self._revision:
+            if viewer.watching and viewer.seen != self._revision:
                 await self._send_status(viewer, socket)
             if viewer.watching and not viewer.drawing:
                 await self._send_frame(viewer, socket)
 
     async def _send_status(self, viewer: _Viewer, socket: Socket) -> None:
-        viewer.status = self._revision
+        viewer.seen = self._revision
         said = self.status_json()
         if said is not None:
             await self._text(socket, f'{{"status":{said}}}')
@@ -241,15 +221,22 @@ class BrowserSink:
 
     # From a page.
 
-    def _obey(self, text: str | None, viewer: _Viewer) -> None:
+    def _obey(self, viewer: _Viewer, text: str | None) -> None:
         remote = self._remote
         if remote is None:
             return
-        match parsed(text):
-            case {"do": "drawn" | "failed" as how, "sequence": sequence}:
+        match command(text):
+            case {"do": "drawn", "sequence": int(sequence)}:
                 if sequence == viewer.frame:
                     viewer.drawing = False
-                    viewer.drawn = viewer.frame if how == "drawn" else None
+                    viewer.drawn = sequence
+                    viewer.news.set()
+            case {"do": "failed", "sequence": int(sequence)}:
+                if sequence == viewer.frame:
+                    viewer.drawing = False
+                    viewer.drawn = None
+                    if sequence != viewer.failed:  # else it would be sent for ever
+                        viewer.failed, viewer.frame = sequence, None
                     viewer.news.set()
             case {"do": "watch", "watching": bool(watching)}:
                 self._watch(viewer, watching=watching)
@@ -261,8 +248,8 @@ class BrowserSink:
                 remote.pause()
             case {"do": "pin", "name": str(name)} if self._has_page(name):
                 remote.pin(name)
-            case {"do": "resize", "width": width, "height": height} if _is_size(width, height):
-                remote.resize(width, height)
+            case {"do": "resize", "width": int(x), "height": int(y)} if (x, y) in SIZES:
+                remote.resize(x, y)
             case _:
                 log.warning("ignored what a page asked for: %.80r", text)
 
@@ -274,14 +261,6 @@ def load_webserver() -> ModuleType:
     """Imported when it is needed: Starlette and uvicorn are an extra, and slow to load."""
     with needed_by("the panel in a browser"):
         return import_module("framework.panel.webserver")
-
-
-def parsed(text: str | None) -> object:
-    """What a page said; None if it is no JSON."""
-    try:
-        return json.loads(text or "")
-    except (ValueError, RecursionError):
-        return None
 
 
 def to_json(status: Status) -> str:
@@ -304,7 +283,3 @@ def look() -> dict[str, Any]:
         "glowShare": led.GLOW_SHARE,
         "plainBelow": led.PLAIN_BELOW_PX,
     }
-
-
-def _is_size(*sides: object) -> bool:
-    return all(type(side) is int and 1 <= side <= LONGEST_SIDE for side in sides)

@@ -7,11 +7,13 @@ this loads Starlette and uvicorn, so ``web`` does it when it runs.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlencode
 
 import uvicorn
 from PIL import Image
@@ -23,9 +25,12 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose, WebSocketDisconnect
 
+from framework.outage import Outage
 from framework.panel import loopback
 from framework.panel.sinks import png
 from framework.panel.webtoken import cookie_of, is_one_of, shown
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).with_name("static")
 FILES = {
@@ -138,6 +143,7 @@ class _Guard:
         self._app = app
         self._token = token
         self._port = port
+        self._foreign = Outage(log, "refused a page that is not from here")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer(scope)(scope, receive, send)
@@ -146,37 +152,46 @@ class _Guard:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._token is None:
-            is_admitted = loopback.admitted(host, origin)
+            is_known = loopback.admitted(host, None)
+            is_ours = loopback.is_ours(host, origin)
             remedy = (
                 "to pages of its own, on this machine: open it as http://localhost with its port"
             )
         else:
             in_address = is_one_of(self._token, QueryParams(scope["query_string"]).getlist("token"))
             if in_address and scope["type"] == "http":
-                return _keeping(self._token, self._port, scope["path"], headers)
-            is_shown = in_address or shown(
+                return _keeping(self._token, self._port, scope, headers)
+            is_known = in_address or shown(
                 self._token,
                 self._port,
                 cookie=headers.get("cookie", ""),
                 authorization=headers.get("authorization", ""),
             )
             # A proxy that speaks TLS may stand before it.
-            is_admitted = is_shown and loopback.is_ours(host, origin, schemes=("http", "https"))
+            is_ours = loopback.is_ours(host, origin, schemes=("http", "https"))
             remedy = "to who has its token: open the address that it printed when it began"
-        if is_admitted:
+        if is_known and is_ours:
             return self._app
+        if is_known:
+            self._foreign.failed(
+                f"its Origin is {origin:.80}, its Host {host:.80}. If a proxy made them differ, "
+                "have it pass on the Host that the browser named"
+            )
         if scope["type"] == "websocket":
             return WebSocketClose()  # before it is accepted: uvicorn answers 403
         return PlainTextResponse(f"This panel answers only {remedy}.\n", status_code=403)
 
 
-def _keeping(token: str, port: int, path: str, headers: Headers) -> Response:
+def _keeping(token: str, port: int, scope: Scope, headers: Headers) -> Response:
     """Has the token in a place where scripts and histories do not see it, not in the address."""
     # A proxy with TLS says so. Anybody can, and gets nothing by it but a cookie that is sent less.
     scheme = headers.get("x-forwarded-proto", "").partition(",")[0]
     cookie = cookie_of(token, port, over_tls=scheme.strip().lower() == "https")
     # Two slashes at the beginning would lead to another host.
-    place = f"/{path.lstrip('/')}"
+    place = f"/{scope['path'].lstrip('/')}"
+    asked = QueryParams(scope["query_string"]).multi_items()
+    if rest := [(name, value) for name, value in asked if name != "token"]:
+        place += f"?{urlencode(rest)}"
     return RedirectResponse(place, status_code=303, headers={"Set-Cookie": cookie})
 
 

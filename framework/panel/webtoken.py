@@ -11,7 +11,6 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from framework import durable
@@ -56,10 +55,11 @@ def is_one_of(token: str, given: Iterable[str]) -> bool:
 
 
 def cookie_of(token: str, port: int, *, over_tls: bool) -> str:
-    """The header that has a browser keep it for the panel at ``port``: from no other site, out of
-    scripts, and, if it came ``over_tls``, never to be sent without."""
+    """The header that has a browser keep it for the panel at ``port``: out of scripts, to be sent
+    from another site only by who clicks a link there, and, if it came ``over_tls``, never without.
+    """
     plain, secure = _names(port)
-    kept = f"{token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
+    kept = f"{token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000"
     return f"{secure}={kept}; Secure" if over_tls else f"{plain}={kept}"
 
 
@@ -71,8 +71,7 @@ def _names(port: int) -> tuple[str, str]:
 
 
 def _cookies(header: str, port: int) -> list[str]:
-    try:
-        cookies = SimpleCookie(header)
-    except CookieError:
-        return []
-    return [cookies[name].value for name in _names(port) if name in cookies]
+    """By hand: ``SimpleCookie`` gives up all of them for one, of whatever else there is on the
+    host, that it cannot read."""
+    pairs = (each.strip().partition("=") for each in header.split(";"))
+    return [value for name, _, value in pairs if name in _names(port)]

@@ -101,6 +101,11 @@ async def settle() -> None:
 
 
 def _us(by: timedelta) -> int:
+    if by < timedelta(0):
+        raise ValueError(
+            f"{by.total_seconds():g} s cannot pass: time only goes on. A clock can be set back: "
+            "set_wall() sets this machine's, set_clock() of the bus the bus's"
+        )
     return by // timedelta(microseconds=1)
 
 

@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from framework.bus import Posted
 from framework.config.names import check_unique
 from framework.errors import Unavailable
-from framework.feed import Following, fail
+from framework.feed import Followings
 from framework.page import Page
 from framework.publisher import Publisher
 from framework.server import ServerBase
@@ -50,6 +48,8 @@ class Harness:
         is no other web here.
 
         :raises ConfigError: two of the parts have one name.
+        :raises TypeError: a part is none, or an answer cannot be sent.
+        :raises ValueError: ``now`` has no time zone, or an address is none.
         """
         for part in parts:
             _check_part(part)
@@ -69,18 +69,14 @@ class Harness:
                 part.on_web(self.http)
             else:
                 self._pages.append(part)
+        self._followings = Followings.of(self._pages)
         for page in self._pages:
-            page.on(self.time, self._followings())
+            page.on(self.time, self._followings)
         self._following: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
-        followings = self._followings()
-        following = self.bus.follow(
-            sorted({one.name for one in followings}),
-            self._deliver,
-            lambda _: None,
-            partial(fail, followings),
-        )
+        every = self._followings
+        following = self.bus.follow(every.names, every.take, lambda _: None, every.fail)
         self._following = asyncio.ensure_future(following)
         for _, publisher in self._services.values():
             await publisher.meet(timedelta(0))
@@ -98,16 +94,10 @@ class Harness:
             with suppress(asyncio.CancelledError):
                 await self._following
 
-    def _deliver(self, name: str, posted: Posted) -> bool:
-        taken = [one.take(posted) for one in self._followings() if one.name == name]
-        return any(taken)
-
-    def _followings(self) -> list[Following]:
-        return [one for page in self._pages for one in page.following.values()]
-
     async def fetch(self, service: str | None = None) -> None:
         """Let every service (or the one of that name) fetch and publish once.
 
+        Of two updates of one time the bus keeps the first: ``advance`` between two fetches.
         ``Unavailable`` and timeouts are what a service lives with: see ``unavailable``. Pages are
         told why when they next read the bus, within ten seconds of ``advance``. Anything else that
         ``fetch`` raises is a bug, and is raised here.
@@ -140,8 +130,16 @@ class Harness:
         await self.time.advance(timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds))
 
     def published(self, model: type[M], service: str | None = None) -> Update[M] | None:
-        """The last update of that type that its service (or the one of that name) published."""
-        _, publisher = self._service(service or model.__name__)
+        """The last update of the service of that type (or of that name), whether or not the bus
+        took it: ``h.bus`` may have been away.
+
+        :raises TypeError: that service publishes something else.
+        """
+        server, publisher = self._service(service or model.__name__)
+        if server.values is not model:
+            raise TypeError(
+                f"{server.name} publishes {server.values.__name__}, not {model.__name__}"
+            )
         held: Update[M] | None = publisher.held
         return held
 

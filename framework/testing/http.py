@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
+from inspect import iscoroutinefunction
 
 import httpx2
+
+from framework.webaddress import is_of_the_web
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +42,43 @@ class CannedHttp(httpx2.MockTransport):
         now: Callable[[], datetime] = _real_now,
     ) -> None:
         """``answers``: by address, with its query in any order or, for any query, without.
-        ``now``: what answers are dated by, unless they have a ``Date`` of their own."""
+        ``now``: what answers are dated by, unless they have a ``Date`` of their own.
+
+        :raises TypeError: an answer cannot be sent.
+        :raises ValueError: an address is none.
+        """
         super().__init__(self._answer)
         self.answers = dict(answers)
         """May be changed between two fetches."""
         self.requests: list[httpx2.Request] = []
         self._now = now
+        self._check()
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
-        answer = self._found(request.url)
+        self._check()  # they may have been changed
+        url = self._found(request.url)
+        answer = self.answers[url]
         if callable(answer):
             answer = answer(request)
         if isinstance(answer, Exception):
             raise answer
-        canned = answer if isinstance(answer, Canned) else Canned(answer)
-        body = canned.body
-        if not isinstance(body, bytes | str):
-            body = json.dumps(body)
+        canned, content = _sent(url, answer)
         headers = httpx2.Headers({"Date": format_datetime(self._now(), usegmt=True)})
         headers.update(canned.headers)
-        return httpx2.Response(canned.status, headers=headers, content=body)
+        return httpx2.Response(canned.status, headers=headers, content=content)
 
-    def _found(self, asked: httpx2.URL) -> Answer:
-        by_place = {_place(httpx2.URL(url)): answer for url, answer in self.answers.items()}
+    def _check(self) -> None:
+        for url, answer in self.answers.items():
+            if not is_of_the_web(url):
+                raise ValueError(f"{url!r} is no address of the web: it must be http(s)://HOST/...")
+            if iscoroutinefunction(answer):
+                raise TypeError(f"{url} is answered by an async function: make it a plain def")
+            if not callable(answer) and not isinstance(answer, Exception):
+                _sent(url, answer)
+
+    def _found(self, asked: httpx2.URL) -> str:
+        by_place = {_place(httpx2.URL(url)): url for url in self.answers}
         page, query = _place(asked)
         for place in ((page, query), (page, ())):
             if place in by_place:
@@ -71,6 +87,24 @@ class CannedHttp(httpx2.MockTransport):
         whole = asked.copy_with(userinfo=b"", query=names.encode() or None)
         there = "".join(f"\n  {url}" for url in self.answers) or " nothing"
         raise LookupError(f"{whole} is asked, and the test answers with http= for{there}")
+
+
+def _sent(url: str, answer: Answer) -> tuple[Canned, bytes | str]:
+    """The reply in detail, and what its body is as it travels."""
+    canned = answer if isinstance(answer, Canned) else Canned(answer)
+    if not isinstance(canned.status, int):
+        raise TypeError(f"{url}: status={canned.status!r} must be a number, as in status=429")
+    for name, value in canned.headers.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{url}: the header {name} must be text, as in {str(value)!r}")
+    if isinstance(canned.body, bytes | str):
+        return canned, canned.body
+    try:
+        return canned, json.dumps(canned.body)
+    except TypeError as error:
+        raise TypeError(
+            f"{url}: {error}. Give bytes or text, or of a model its model_dump(mode='json')"
+        ) from None
 
 
 def _place(url: httpx2.URL) -> tuple[tuple[httpx2.Origin, bytes], tuple[tuple[str, str], ...]]:

@@ -214,6 +214,8 @@ def make(cls: type[Any], loaded: Loaded[Config], options: Mapping[str, Any]) -> 
         raise
     except Exception as error:  # a stranger's class may do anything, and hold values in it
         problem = f"{cls.__name__}: its __init__ raised {type(error).__name__}{raised_at(error)}"
+        if isinstance(error, AttributeError) and not raised_at(error):  # it has none of its own
+            problem = f"{cls.__name__}: {error}"  # the names of its attribute and its class
     else:
         made.remarks = loaded.remarks
         return made

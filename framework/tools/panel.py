@@ -13,6 +13,7 @@ from framework.process import configure_logging, exit_status
 from framework.project import Project
 from framework.systemd import notifying
 from framework.tools.options import LogLevelOption
+from framework.tools.say import say
 
 
 def panel(
@@ -40,5 +41,5 @@ def panel(
         return
     path = socket_path(project)
     light = open_panel(project.panel, path)
-    typer.echo(f"the panel takes frames at {path}")
+    say(f"the panel takes frames at {path}")
     sys.exit(exit_status(lambda: notifying(light.run, os.environ)))

@@ -8,13 +8,12 @@ import termios
 
 import typer
 
+from framework.termmodes import without
+
 LONGEST = 4095
 """With its end. Linux drops in silence what a line has more than that."""
 PASTE_S = 0.1
 """How much later the rest of what is pasted may come. Nobody types another line in that time."""
-
-_LOCAL_MODES = 3
-"""Where ``termios`` has them."""
 
 
 def ask_hidden(question: str) -> bytes | None:
@@ -25,21 +24,14 @@ def ask_hidden(question: str) -> bytes | None:
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
     try:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, _without(before, termios.ECHO))
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, without(before, termios.ECHO))
         typer.echo(question, nl=False, err=True)
         line = sys.stdin.buffer.readline()
         # A last line without an end is seen only by who does not ask for lines.
-        bare = _without(before, termios.ECHO | termios.ICANON)
+        bare = without(before, termios.ECHO | termios.ICANON)
         termios.tcsetattr(terminal, termios.TCSANOW, bare)
         more, _, _ = select.select([terminal], [], [], PASTE_S)
     finally:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
         typer.echo(err=True)  # the line break that was not shown, after Ctrl-C too
     return None if more or len(line) >= LONGEST else line
-
-
-def _without(modes: list[int | list[bytes | int]], off: int) -> list[int | list[bytes | int]]:
-    return [
-        each & ~off if place == _LOCAL_MODES and isinstance(each, int) else each
-        for place, each in enumerate(modes)
-    ]

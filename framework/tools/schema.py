@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +12,8 @@ import typer
 
 from framework.errors import ConfigError
 from framework.project import Project
-from framework.server import ServerBase
 from framework.targets import SERVICES, available, resolve
+from framework.tools.instances import SERVICE
 from framework.update import Update, Values
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -38,22 +38,21 @@ def schema(
         matrix schema
         matrix schema tide:TideServer > tide.schema.json
     """
-    published = _published(dict.fromkeys(targets or _all()))
+    published = _published(dict.fromkeys(targets) if targets else _all())
     typer.echo(json.dumps({name: _schema(each) for name, each in published.items()}, indent=2))
 
 
-def _all() -> list[str]:
-    """Those of the file, and those that are installed: whoever needs those alone may lack what one
-    of these needs."""
-    targets = [each.use for each in Project.find(os.environ, Path.cwd()).services]
-    for each in available(SERVICES):
+def _all() -> Iterator[str]:
+    """Those of the file, and those that are installed, but for what cannot be loaded: whoever needs
+    the others may lack what that needs."""
+    named = [each.use for each in Project.find(os.environ, Path.cwd()).services]
+    for target in dict.fromkeys([*named, *(each.name for each in available(SERVICES))]):
         try:
-            each.load()
+            resolve(target, SERVICES, SERVICE)
         except ConfigError as error:
             typer.echo(f"left out: {error}", err=True)
         else:
-            targets.append(each.name)
-    return targets
+            yield target
 
 
 def _published(targets: Iterable[str]) -> dict[str, type[Values]]:
@@ -61,11 +60,10 @@ def _published(targets: Iterable[str]) -> dict[str, type[Values]]:
 
     :raises ConfigError: there is no such service, or two mean different things by one type.
     """
-    base: type[Any] = ServerBase
     found: dict[str, type[Values]] = {}
     by: dict[str, str] = {}
     for target in targets:
-        values = resolve(target, SERVICES, base).values
+        values: type[Values] = resolve(target, SERVICES, SERVICE).values
         name = values.__name__
         if found.setdefault(name, values) is not values:
             raise ConfigError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from framework.errors import ConfigError
-from framework.process import configure_logging, exit_status, logs_json
+from framework.process import configure_logging, exit_status
 from framework.project import Project
 from framework.server import ServerBase
 from framework.tools.instances import make_instances, service_entries
 from framework.tools.options import LogLevelOption
+from framework.tools.say import say
 from framework.watching import watched
 
 
@@ -61,7 +61,6 @@ def _started(services: Sequence[ServerBase[Any, Any]]) -> Iterator[str]:
 
 async def serve_all(services: Sequence[ServerBase[Any, Any]]) -> None:
     """Each on a bus of its own, until cancelled."""
-    say = logging.getLogger("matrix").info if logs_json() else typer.echo
     for line in _started(services):  # here, where whoever reads it can stop it in order
         say(line)
     async with asyncio.TaskGroup() as tasks:

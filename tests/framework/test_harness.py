@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -172,7 +174,34 @@ def test_a_time_without_a_time_zone_is_refused() -> None:
         FakeClock(T0).set_wall(T0.replace(tzinfo=None))
 
 
-# When it would fetch next.
+async def test_time_only_goes_on() -> None:
+    async with Harness(now=T0) as h:
+        with pytest.raises(ValueError, match="-5 s cannot pass: time only goes on"):
+            await h.advance(seconds=-5)
+        with pytest.raises(ValueError, match="-5 s cannot pass: time only goes on"):
+            h.time.suspend(timedelta(seconds=-5))
+
+
+class Level(Values):
+    m: float
+
+
+async def test_what_is_published_is_of_the_type_that_is_asked_for() -> None:
+    async with Harness(server(), now=T0) as h:
+        with pytest.raises(TypeError, match="tide publishes Tide, not Level"):
+            h.published(Level, "tide")
+
+
+async def test_what_the_bus_did_not_take_is_published_all_the_same() -> None:
+    async with Harness(server(), TidePage(config=Config()), now=T0) as h:
+        h.bus.go_away()
+        await h.fetch()
+        assert (update := h.published(Tide))
+        assert update.values.height_m == 1.5
+        assert h.page(TidePage).missing()
+
+
+# What the web answers.
 
 URL = "https://tides.example/now"
 HOUR = timedelta(hours=1)
@@ -181,6 +210,47 @@ HOUR = timedelta(hours=1)
 class WebServer(ServerBase[Tide]):
     async def fetch(self) -> Tide:
         return (await self.http.get(URL)).model(Tide)
+
+
+async def later(request: httpx2.Request) -> bytes:
+    return request.content
+
+
+@pytest.mark.parametrize("url", ["tides.example/now", "http://[::now", "file:///now", ""])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    said = f"{url!r} is no address of the web: it must be http(s)://HOST/..."
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Harness(now=T0, http={url: b""})
+
+
+UNSENDABLE = [
+    (Level(m=1.5), r"Object of type Level is not JSON .* its model_dump\(mode='json'\)"),
+    (bytearray(b"{}"), "Object of type bytearray is not JSON serializable. Give bytes or text"),
+    (Canned({"at": T0}), "Object of type datetime is not JSON serializable"),
+    (Canned(status=cast(int, "200")), "status='200' must be a number, as in status=429"),
+    (Canned(headers=cast(dict[str, str], {"Age": 3})), "the header Age must be text, as in '3'"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), [*UNSENDABLE, (later, "is answered by an async func")])
+async def test_what_cannot_be_sent_is_refused(answer: object, said: str) -> None:
+    with pytest.raises(TypeError, match=f"{URL}.* {said}"):
+        Harness(now=T0, http={URL: answer})
+    async with Harness(WebServer(config=Config()), now=T0) as h:
+        h.http.answers[URL] = answer
+        with pytest.raises(TypeError, match=f"{URL}.* {said}"):
+            await h.fetch()
+
+
+@pytest.mark.parametrize(("answer", "said"), UNSENDABLE)
+async def test_nor_can_a_function_send_it(answer: object, said: str) -> None:
+    web = {URL: lambda _: answer}
+    async with Harness(WebServer(config=Config()), now=T0, http=web) as h:
+        with pytest.raises(TypeError, match=f"{URL}.* {said}"):
+            await h.fetch()
+
+
+# When it would fetch next.
 
 
 class HintedServer(TideServer):

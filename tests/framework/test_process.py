@@ -202,17 +202,26 @@ import logging
 from framework.process import run
 
 async def main():
-    logging.getLogger("matrix.tide").warning("fetching: dry\\nTraceback: here\\nand there")
+    log = logging.getLogger("matrix.tide")
+    log.warning("fetching: dry\\nTraceback: here\\nand there")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception("it broke\\nat sea", stack_info=True)
 
 run(main)
 """
 
 
 def test_in_a_log_for_a_machine_a_trace_stands_by_itself() -> None:
-    done = ran("json")
-    (line,) = done.stderr.splitlines()
-    said = json.loads(line)
-    assert (said["message"], said["trace"]) == ("fetching: dry", "Traceback: here\nand there")
+    told, raised = map(json.loads, ran("json").stderr.splitlines())
+    assert (told["message"], told["trace"]) == ("fetching: dry", "Traceback: here\nand there")
+    assert raised["message"] == "it broke"
+    lines = raised["trace"].splitlines()
+    assert lines[:2] == ["at sea", "Traceback (most recent call last):"]
+    assert lines.index("ZeroDivisionError: division by zero") < lines.index(
+        "Stack (most recent call last):"
+    )
 
 
 def test_a_form_of_log_that_there_is_not_is_one_sentence() -> None:

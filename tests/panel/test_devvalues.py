@@ -12,10 +12,11 @@ import pytest
 from pydantic import SecretStr
 
 from framework import Canvas, Config, DisplayBase, Feed, Values
-from framework.bus import Posted, RedisBus
+from framework.bus import Posted
 from framework.bustime import to_us
 from framework.errors import ConfigError
 from framework.panel.dev.values import find_values
+from framework.redisbus import RedisBus
 from tests.conftest import Server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -34,8 +34,9 @@ from framework.testing.bus import MemoryBus
 from framework.testing.clock import FakeClock
 from framework.update import Update
 from tests.panel import test_panel, test_show
-from tests.panel.test_sinks import stopped, until
+from tests.panel.test_sinks import stopped
 from tests.panel.test_stage import T0, Tide, TidePage, take
+from tests.waiting import until
 
 TOOK = "took 2.0 s to draw, in which the panel stands still"
 LIVES = 100
@@ -92,9 +93,9 @@ async def test_a_page_that_is_always_over_its_time_keeps_nobody_from_their_turn(
 
 @pytest.mark.parametrize("overflow", get_args(Overflow))
 def test_text_without_end_is_drawn_in_time(overflow: Overflow) -> None:
-    began_s = time.monotonic()
+    began_s = time.thread_time()
     Canvas.blank(128, 64).text("W" * 10_000, role="body", overflow=overflow)
-    assert time.monotonic() - began_s < BUDGET_S
+    assert time.thread_time() - began_s < BUDGET_S
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])

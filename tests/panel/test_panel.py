@@ -14,7 +14,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
@@ -35,11 +34,13 @@ from framework.project import PanelEntry, Project
 from tests.frozen import freeze, thaw
 from tests.panel.emulator import rgbmatrix
 from tests.panel.latency import frame_to_leds
-from tests.panel.test_sinks import NoButtons, frame, stopped, until
+from tests.panel.test_sinks import NoButtons, frame, stopped
+from tests.waiting import LIMIT_S, until
 
 SIZE = (32, 16)
 PANEL = PanelEntry(driver="rgbmatrix", rows=16, cols=32, chain_length=1)
 DARK = Image.new("RGB", SIZE)
+PATIENCE_S = 2 * LIMIT_S
 
 
 def picture(number: int) -> Image.Image:
@@ -69,6 +70,12 @@ class Show(NoButtons):
 
     async def kill(self) -> None:
         await stopped(self.task)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No frame is seen only because a connection on which it was lost was made anew."""
+    monkeypatch.setattr(panelsink, "PATIENCE_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -320,6 +327,10 @@ async def test_a_crowd_is_sent_away(path: Path, caplog: pytest.LogCaptureFixture
         crowd = [Show(path, picture(number)) for number in range(receiver.MOST_RENDERERS + 3)]
         await until(lambda: "8 are connected already" in caplog.text)
         await until(lambda: sum(bool(one.sizes) for one in crowd) == receiver.MOST_RENDERERS)
+        told = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
+        assert told.count("renderer: sent away: 8 are connected already") == 1
+        await crowd.pop(next(n for n, one in enumerate(crowd) if one.sizes)).kill()
+        await until(lambda: "renderer: works again after" in caplog.text)
         for one in crowd:
             await one.kill()
 
@@ -408,7 +419,8 @@ async def test_what_is_wrong_is_said_once_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(panelsink, "PATIENCE_S", 0.02)
+    if "does not answer" in said:
+        monkeypatch.setattr(panelsink, "PATIENCE_S", 0.02)
     there = nullcontext() if answer is None else answering(path, answer)
     async with there:
         renderer = Show(path, picture(1))
@@ -417,7 +429,7 @@ async def test_what_is_wrong_is_said_once_and_tried_again(
     warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert said.format(path=path) in warnings[0]
-    monkeypatch.setattr(panelsink, "PATIENCE_S", 5)
+    monkeypatch.setattr(panelsink, "PATIENCE_S", PATIENCE_S)
     async with lit(path):
         await until(seen(picture(1)))
     await renderer.kill()
@@ -503,10 +515,14 @@ def test_where_it_may_not_listen(tmp_path: Path) -> None:
     tmp_path.chmod(0o701)
     state = tmp_path / ".matrix"
     state.mkdir(mode=0o701)
+    file = tmp_path / "file"
+    file.touch(mode=0o666)
     for folder, said in (
         (tmp_path, "is open to all users. Name one that only you may enter in [panel] socket"),
         (state, f"is open to all users. Close it: chmod o= {state}"),
         (tmp_path / "absent", f"is not there. Make it: mkdir -m 700 {tmp_path}/absent"),
+        (file, "is no folder, or lies in what is none. Name another in [panel] socket of"),
+        (file / "in", "is no folder, or lies in what is none. Name another in [panel] socket of"),
     ):
         with pytest.raises(ConfigError, match=re.escape(f"{folder} {said}")):
             opening.listen(folder / "panel.sock")
@@ -590,7 +606,7 @@ async def test_systemd_is_told_that_it_lives_and_not_when_it_stands(folder: Path
         # Not in this folder, which whoever has dropped root may not enter.
         systemd.bind(f"\0{folder}")
         process = Process(folder, NOTIFY_SOCKET=f"@{folder}", WATCHDOG_USEC="200000")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT_S):
             assert await loop.sock_recv(systemd, 100) == b"READY=1"
             for _ in range(3):
                 assert await loop.sock_recv(systemd, 100) == b"WATCHDOG=1"
@@ -625,12 +641,9 @@ async def test_a_panel_that_hangs_costs_the_renderer_nothing_but_frames(process:
     renderer = Show(process.folder / ".matrix" / "panel.sock", picture(1))
     await until(process.seen(picture(1)))
     freeze(process.process)
-    longest_s, last_s = 0.0, time.perf_counter()
-    for number in range(200):
+    for number in range(200):  # whoever waited for it would do so for ever
         renderer.show(frame(number, (512, 512)))
-        await asyncio.sleep(0.001)
-        longest_s, last_s = max(longest_s, time.perf_counter() - last_s), time.perf_counter()
-    assert longest_s < 0.5
+        await asyncio.sleep(0)
     renderer.show(picture(7))
     thaw(process.process)
     await until(process.seen(picture(7)))
@@ -641,7 +654,7 @@ async def test_a_killed_process_is_followed_by_another(folder: Path) -> None:
     renderer = Show(folder / ".matrix" / "panel.sock", picture(5))
     for _ in range(2):
         process = Process(folder)
-        await until(process.seen(picture(5)), 10)
+        await until(process.seen(picture(5)))
         process.end(signal.SIGKILL)
     await renderer.kill()
 
@@ -658,7 +671,7 @@ async def test_matrix_show_is_seen_and_may_be_killed(process: Process) -> None:
         showing = await asyncio.create_subprocess_exec(
             matrix, "show", page, cwd=process.folder, stdout=subprocess.DEVNULL
         )
-        await until(process.changed(), 20)
+        await until(process.changed())
         showing.kill()
         await showing.wait()
         assert process.process.poll() is None
@@ -667,10 +680,10 @@ async def test_matrix_show_is_seen_and_may_be_killed(process: Process) -> None:
     assert output.count("a renderer has gone; 0 connected") == 2
 
 
-async def test_a_frame_is_on_its_way_for_milliseconds() -> None:
-    taken = await frame_to_leds(50)
-    assert len(taken) == 50
-    assert 0 < min(taken) <= statistics.median(taken) < 0.1
+async def test_a_frame_does_not_wait_for_the_next_sign_of_life() -> None:
+    taken_s = await frame_to_leds(50)
+    assert len(taken_s) == 50
+    assert 0 < min(taken_s) <= statistics.median(taken_s) < wire.SIGN_OF_LIFE_S / 2
 
 
 def test_without_a_file_the_driver_is_what_is_missed_first(tmp_path: Path) -> None:

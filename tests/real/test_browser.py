@@ -7,7 +7,7 @@ import base64
 import io
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,13 +20,14 @@ import pytest_asyncio
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
-from framework.panel import led, loopback
+from framework.panel import led
 from framework.panel.encoding import HEADER
 from framework.panel.status import FeedStatus, PageStatus, Status
 from framework.panel.web import SIZES, BrowserSink
 from framework.update import Freshness
 from tests.chromium import CHROMIUM, launched
 from tests.real.authority import Authority, Leaf
+from tests.waiting import until
 
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 NARROW: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
@@ -224,14 +225,6 @@ async def sees(page: Page, colour: tuple[int, int, int]) -> None:
                 if all(-3 <= one - due <= 40 for one, due in zip(seen, bright, strict=True)):
                     return
             await asyncio.sleep(0.01)
-
-
-async def until(condition: Callable[[], bool], limit_s: float = 5.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 # What is seen.
@@ -621,12 +614,15 @@ async def test_a_lost_connection_is_said_and_found_again(wide: Page, panel: Pane
     await expect(lost).to_have_count(0)
 
 
-async def test_a_connection_that_never_was_is_said(
-    chromium: Browser, panel: Panel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loopback, "is_ours", lambda host, origin, **_: origin is None)
+async def test_a_connection_that_never_was_is_said(chromium: Browser, panel: Panel) -> None:
     context = await chromium.new_context(**WIDE)
     page = await context.new_page()
+    await page.add_init_script("""{
+        const Real = WebSocket;
+        window.WebSocket = class extends Real {
+            constructor(url) { super(`${url}/nowhere`); }
+        };
+    }""")
     await page.goto(panel.sink.url)
     await expect(page.get_by_role("status")).to_have_text(re.compile("^No connection: a proxy"))
     await context.close()

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,8 @@ from PIL import Image
 from framework.panel.marks import no_data
 from pages.tile import TilePage
 from tests import forked
+from tests.ports import own_port
+from tests.waiting import LIMIT_S, until_blocking
 
 MATRIX = [str(Path(sys.executable).with_name("matrix"))]
 TIDE = """
@@ -111,7 +112,7 @@ class Started:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=LIMIT_S)
         return out, err, self.process.returncode
 
 
@@ -141,10 +142,8 @@ def servers_of(folder: Path) -> list[psutil.Process]:
 
 
 def until_gone(folder: Path) -> None:
-    limit_s = time.monotonic() + 10
-    while servers_of(folder):
-        assert time.monotonic() < limit_s, "the embedded server is still there"
-        time.sleep(0.02)
+    """Until the embedded server is."""
+    until_blocking(lambda: not servers_of(folder))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_the_demo_starts_says_where_it_is_and_leaves_nothing(
     address = re.search(r"http://127\.0\.0\.1:\d+/", said)
     assert address is not None
     assert "Berlin, from your time zone: set [config] latitude, longitude" in said
-    with urllib.request.urlopen(address[0], timeout=5) as page:  # noqa: S310  # our own, on loopback
+    with urllib.request.urlopen(address[0], timeout=LIMIT_S) as page:  # noqa: S310  # our own, on loopback
         assert b"<canvas" in page.read()
     assert len(servers_of(folder)) == 1
     _, err, status = demo.stop(number, group=group)
@@ -170,10 +169,8 @@ def test_the_demo_starts_says_where_it_is_and_leaves_nothing(
 
 
 def test_the_demo_says_how_it_is(folder: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    (folder / "matrix.toml").write_text(f"{OFFLINE}[health]\nhost = '127.0.0.1'\nport = {port}\n")
+    health = f"[health]\nhost = '127.0.0.1'\nport = {own_port()}\n"
+    (folder / "matrix.toml").write_text(f"{OFFLINE}{health}")
     demo = Started(folder, *MATRIX, "demo")
     try:
         demo.until("Ctrl-C")
@@ -246,9 +243,7 @@ def test_killed_it_leaves_no_server_and_the_next_one_starts(demo: Started, folde
     until_gone(folder)
     again = Started(folder, *MATRIX, "demo")
     try:
-        began_s = time.monotonic()
         again.until("Ctrl-C")
-        assert time.monotonic() - began_s < 10
     finally:
         again.stop(signal.SIGTERM)
 
@@ -256,7 +251,7 @@ def test_killed_it_leaves_no_server_and_the_next_one_starts(demo: Started, folde
 def kill_server(folder: Path) -> None:
     (server,) = servers_of(folder)
     server.kill()
-    server.wait(5)
+    server.wait(LIMIT_S)
 
 
 def until_replaced(demo: Started) -> None:
@@ -268,7 +263,7 @@ def until_replaced(demo: Started) -> None:
 
 def feeds(address: str) -> dict[str, dict[str, Any]]:
     """What the panel says of each of its feeds, by name."""
-    with urllib.request.urlopen(f"{address}status.json", timeout=5) as page:  # noqa: S310  # our own, on loopback
+    with urllib.request.urlopen(f"{address}status.json", timeout=LIMIT_S) as page:  # noqa: S310  # our own, on loopback
         return {one["name"]: one for one in json.load(page)["feeds"]}
 
 
@@ -281,17 +276,14 @@ def test_when_its_server_dies_the_demo_goes_on_with_a_new_one(folder: Path) -> N
         address = re.search(r"http://127\.0\.0\.1:\d+/", demo.until("Ctrl-C"))
         assert address is not None
         url = (folder / ".matrix" / "bus").read_text().strip()
-        assert holds(url, "tide")
+        until_held(url, "tide")
         kill_server(folder)
         until_replaced(demo)
         before = feeds(address[0])["tide"]["since"]
-        limit_s = time.monotonic() + 20
-        while (tide := feeds(address[0])["tide"])["since"] == before:
-            assert time.monotonic() < limit_s, "nothing new has come"
-            time.sleep(0.1)
-        assert tide["freshness"] == "fresh"
+        until_blocking(lambda: feeds(address[0])["tide"]["since"] != before)
+        assert feeds(address[0])["tide"]["freshness"] == "fresh"
         assert len(servers_of(folder)) == 1
-        assert holds(url, "tide")
+        until_held(url, "tide")
         assert (folder / ".matrix" / "bus").read_text().strip() == url
     finally:
         _, err, status = demo.stop(signal.SIGTERM)
@@ -309,7 +301,7 @@ def test_a_server_that_goes_on_dying_ends_the_demo_with_a_sentence(
         kill_server(folder)
         until_replaced(demo)
     kill_server(folder)
-    _, err = demo.process.communicate(timeout=20)
+    _, err = demo.process.communicate(timeout=LIMIT_S)
     assert demo.process.returncode == 1
     assert err.splitlines()[-1].startswith("The embedded server ended 3 times within 60 s, now ")
     assert "Traceback" not in err
@@ -328,11 +320,9 @@ def test_a_source_that_cannot_be_reached_is_offline_and_not_waited_for(folder: P
         try:
             address = re.search(r"http://127\.0\.0\.1:\d+/", demo.until("Ctrl-C"))
             assert address is not None
-            limit_s = time.monotonic() + 30
-            while not (failing := feeds(address[0])["json"]["failing"]):
-                assert time.monotonic() < limit_s, "it does not say why there is nothing"
-                time.sleep(0.1)
-            with urllib.request.urlopen(f"{address[0]}now.png?look=raw", timeout=5) as now:  # noqa: S310  # our own, on loopback
+            until_blocking(lambda: feeds(address[0])["json"]["failing"])
+            failing = feeds(address[0])["json"]["failing"]
+            with urllib.request.urlopen(f"{address[0]}now.png?look=raw", timeout=LIMIT_S) as now:  # noqa: S310  # our own, on loopback
                 shown = Image.open(io.BytesIO(now.read())).convert("RGB")
         finally:
             demo.stop(signal.SIGTERM)
@@ -356,21 +346,16 @@ def test_a_service_of_ones_own_joins_the_demo(demo: Started, folder: Path) -> No
         said = matrix(folder, "list")
         assert "the server of this folder" in said.stdout
         bus = (folder / ".matrix" / "bus").read_text().strip()
-        assert holds(bus, "tide")
+        until_held(bus, "tide")
     finally:
         assert service.stop(signal.SIGTERM)[2] == 0
 
 
-def holds(url: str, name: str) -> bool:
+def until_held(url: str, name: str) -> None:
     import redis
 
-    limit_s = time.monotonic() + 10
     with redis.Redis.from_url(url, protocol=2) as client:
-        while time.monotonic() < limit_s:
-            if client.exists(f"matrix:{{{name}}}:state"):
-                return True
-            time.sleep(0.05)
-    return False
+        until_blocking(lambda: client.exists(f"matrix:{{{name}}}:state"))
 
 
 def test_a_snapshot_is_one_picture_a_page_and_a_sheet(folder: Path) -> None:
@@ -460,11 +445,8 @@ def test_serve_and_show_meet_on_a_redis(server_of: object, folder: Path) -> None
         place = url.partition("@")[2] or url.removeprefix("redis://")
         assert serving.until("serving") == f"serving tide on {place.partition('?')[0]}\n"
         assert "http://127.0.0.1:" in showing.until("http")
-        assert holds(url, "tide")
-        limit_s = time.monotonic() + 10
-        while not picture.exists():
-            assert time.monotonic() < limit_s
-            time.sleep(0.05)
+        until_held(url, "tide")
+        until_blocking(picture.exists)
     finally:
         assert serving.stop(signal.SIGTERM)[2] == 0
         assert showing.stop(signal.SIGINT)[2] == 0
@@ -484,6 +466,24 @@ def test_who_serves_says_where_and_of_what_place(folder: Path) -> None:
         "place: Berlin, from your time zone: set [config] latitude, longitude",
     ]
     assert serving.stop(signal.SIGTERM)[2] == 0
+
+
+@pytest.mark.parametrize("words", [("show", "tide:TidePage"), ("serve", "tide:TideServer")])
+def test_where_logs_are_for_a_machine_nothing_is_said_beside_them(
+    folder: Path, words: tuple[str, str]
+) -> None:
+    started = Started(
+        folder,
+        *(*MATRIX, *words),
+        MATRIX_LOG_FORMAT="json",
+        MATRIX_REDIS_URL="redis://127.0.0.1:1/0",
+    )
+    assert started.process.stderr is not None
+    said = {"show": "the panel is at http://127.0.0.1:", "serve": "serving tide on 127.0.0.1:1/0"}
+    while not json.loads(started.process.stderr.readline())["message"].startswith(said[words[0]]):
+        pass
+    out, _, status = started.stop(signal.SIGTERM)
+    assert (out, status) == ("", 0)
 
 
 def test_a_service_without_its_redis_waits_and_stops_cleanly(folder: Path) -> None:

@@ -97,6 +97,7 @@ def test_a_library_that_is_not_installed_is_named_with_what_brings_it(
 
 
 def test_the_schema_of_the_rest_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "matrix.toml").write_text("[[service]]\nuse = 'moon'\n")
     done = without("ephem", tmp_path, "schema")
     assert done.returncode == 0
     assert {"Weather", "System"} <= json.loads(done.stdout).keys()
@@ -175,6 +176,18 @@ def test_the_list_tells_each_in_whole_sentences_and_what_it_follows_here(folder:
     assert "\n  tidepage\n      is tide:TidePage\n      follows Tide\n" in blocks[2]
     assert "      is weather\n      follows Weather of bern, AirQuality (if there " in blocks[2]
     assert "its age, and why there is nothing newer. configured by" in " ".join(blocks[3].split())
+
+
+def test_the_list_fits_and_says_once_what_the_secrets_may_have(folder: Path) -> None:
+    unread = "The secrets are not read here."
+    assert unread not in matrix(folder, "list").stdout
+    source = "[[secrets.source]]\nkind = 'file'\npath = 'secrets.sealed'\n"
+    (folder / "matrix.toml").write_text("[config]\ntimezone = 'Europe/Berlin'\n" + OWN + source)
+    said = matrix(folder, "list").stdout
+    assert said.startswith(unread)
+    assert said.count("secrets") == 1
+    assert "timezone       str                    [config] timezone in matrix.toml\n" in said
+    assert [line for line in said.splitlines() if len(line) > 80] == []
 
 
 # --------------------------------------------------------------------------------------------- demo

@@ -46,6 +46,21 @@ def test_by_default_it_has_all(tmp_path: Path) -> None:
     assert {"Tide", "Moon"} <= json.loads(run(tmp_path, "schema").stdout).keys()
 
 
+def test_what_cannot_be_loaded_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "harbour.py").write_text("import nothing_of_that_name\n")
+    (tmp_path / "matrix.toml").write_text(
+        '[[service]]\nuse = "harbour:TideServer"\n[[service]]\nuse = "tide:TideServer"\n'
+    )
+    done = run(tmp_path, "schema")
+    assert done.returncode == 0
+    assert {"Tide", "Moon"} <= json.loads(done.stdout).keys()
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("left out: harbour:TideServer: harbour needs nothing_of_that_name")
+    asked = run(tmp_path, "schema", "harbour:TideServer")
+    assert (asked.returncode, asked.stdout) == (78, "")
+    assert asked.stderr == line.removeprefix("left out: ") + "\n"
+
+
 def test_two_that_mean_different_things_by_one_type_are_not_mixed_up(tmp_path: Path) -> None:
     (tmp_path / "harbour.py").write_text(TIDE.replace("height_m", "depth_m"))
     both = ["tide:TideServer", "harbour:TideServer"]

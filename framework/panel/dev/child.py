@@ -31,7 +31,7 @@ from typing import IO, Any
 
 from framework.page import Page
 from framework.panel.dev.scenes import AGES, SIZES, Scene, scenes
-from framework.panel.dev.source import imported, own_files, told
+from framework.panel.dev.source import imported, own_files, shortened, told
 from framework.panel.dev.values import find_values
 from framework.panel.encoding import whole
 from framework.process import configure_logging
@@ -46,8 +46,8 @@ DRAWING_LIMIT_S = 3.0
 """For one picture. A panel would have missed a hundred frames."""
 
 
-class Reply:
-    """What is told to the server."""
+class Teller:
+    """Tells the server what is drawn and what is wrong."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -78,33 +78,33 @@ def main() -> None:
         configure_logging("warning")
         asked = sys.stdin.readline()
         if asked:  # or it is not needed
-            _answer(json.loads(asked), Reply(stream))
+            _answer(json.loads(asked), Teller(stream))
 
 
-def _answer(order: Mapping[str, Any], reply: Reply) -> None:
+def _answer(order: Mapping[str, Any], teller: Teller) -> None:
     sys.dont_write_bytecode = True  # a file that is saved twice in a second may look unchanged
     try:
-        reply.begin(f"importing {order['target']}", IMPORT_LIMIT_S)
+        teller.begin(f"importing {order['target']}", IMPORT_LIMIT_S)
         project = Project.find(os.environ, Path.cwd())
         entry = imported(order["target"], project)
-        reply.begin("reading its configuration and its values", CONFIGURATION_LIMIT_S)
+        teller.begin("reading its configuration and its values", CONFIGURATION_LIMIT_S)
         page = make_instances(project, [], [entry]).pages[0].page
         found, at = asyncio.run(find_values(page, order["values"], datetime.now(UTC)))
-    except (Exception, SystemExit) as error:
-        reply.say(files=own_files(error))
-        reply.say(problem=told(error, order["target"]))
+    except BaseException as error:  # a stranger's page may raise anything
+        teller.say(files=own_files(error))
+        teller.say(problem=shortened(told(error, order["target"])))
         return
-    reply.say(files=own_files())
+    teller.say(files=own_files())
     feeds = [
         {"name": one.title, "source": found[attribute].source}
         for attribute, one in page.following.items()
     ]
-    reply.say(about={"title": page.label, "states": list(AGES), "sizes": SIZES, "feeds": feeds})
+    teller.say(about={"title": page.label, "states": list(AGES), "sizes": SIZES, "feeds": feeds})
     values = {attribute: each.values for attribute, each in found.items()}
-    _draw(page, dict(enumerate(scenes(page, values, at))), reply)
+    _draw(page, dict(enumerate(scenes(page, values, at))), teller)
 
 
-def _draw(page: Page[Any], left: dict[int, Scene], reply: Reply) -> None:
+def _draw(page: Page[Any], left: dict[int, Scene], teller: Teller) -> None:
     """All that are ``left``, and again what moves, whenever the server asks."""
     began_s = time.monotonic()
     last: dict[int, bytes] = {}
@@ -112,21 +112,22 @@ def _draw(page: Page[Any], left: dict[int, Scene], reply: Reply) -> None:
         changes = []
         elapsed_s = time.monotonic() - began_s
         for number, scene in list(left.items()):
-            reply.begin(f"drawing {page.label}, {scene.name}", DRAWING_LIMIT_S)
+            teller.begin(f"drawing {page.label}, {scene.name}", DRAWING_LIMIT_S)
             try:
                 frame = scene.frame(elapsed_s)
-            except (Exception, SystemExit) as error:
-                reply.say(picture=number, problem=redacted(told(error, scene.name), page.config))
+            except BaseException as error:
+                problem = redacted(told(error, scene.name), page.config)
+                teller.say(picture=number, problem=shortened(problem))
                 del left[number]  # it would go wrong again
                 continue
             image = whole(frame.image, number)
             if image != last.get(number):
-                reply.picture(number, image)
+                teller.picture(number, image)
                 last[number] = image
             if frame.change_in_s is not None:
                 changes.append(frame.change_in_s)
-        reply.say(drawn=True, again_in_s=min(changes, default=None))
-        reply.rest()
+        teller.say(drawn=True, again_in_s=min(changes, default=None))
+        teller.rest()
         if not sys.stdin.readline():
             return
 

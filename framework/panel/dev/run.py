@@ -19,6 +19,7 @@ from framework.targets import MACHINERY
 
 MODULE = "framework.panel.dev.child"
 LONGEST_LINE_BYTES = 2**20
+_TOO_LONG = "It was stopped at more than 1 MB of text in one piece (is its title that long?)"
 Message = Mapping[str, Any]
 
 
@@ -54,7 +55,7 @@ class Run:
         a problem."""
         doing: Message = {"doing": "starting"}
         fault = b""
-        with suppress(asyncio.IncompleteReadError):
+        try:
             while line := await self._says.readline():
                 try:
                     message = json.loads(line)
@@ -66,6 +67,12 @@ class Run:
                 yield message, await self._says.readexactly(message.get("bytes", 0))
                 if message.keys() == {"problem"}:
                     return
+        except asyncio.IncompleteReadError:
+            pass
+        except ValueError:  # readline's: that line is longer than may be
+            await self.end()  # or it would wait for somebody to read on
+            yield {"problem": f"{_TOO_LONG}, while {doing['doing']}"}, b""
+            return
         status = await self._process.wait()
         yield {"problem": _ending(doing, fault.decode(errors="replace"), status)}, b""
 
@@ -89,7 +96,9 @@ def _ending(doing: Message, fault: str, status: int) -> str:
     elif what:
         how = f"Python itself broke ({what.rpartition(': ')[2]})"
     elif status < 0:
-        how = f"It was ended by {signal.Signals(-status).name} (is there too little memory?)"
+        how = f"It was ended by {signal.Signals(-status).name}"
+        if status == -signal.SIGKILL:
+            how += " (is there too little memory?)"
     else:
         how = f"It ended itself, with status {status}"
     frames = [line for line in lines if line.startswith("  File")]

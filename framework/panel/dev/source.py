@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from sysconfig import get_path
@@ -16,6 +17,8 @@ from framework.tools.instances import PAGE, page_entries
 
 LINES = 24
 """So much of a traceback is shown, from its end."""
+LINE = 1000
+"""So much of each line, in characters."""
 _NOT_THEIRS = (
     Path(framework.__file__).parent,
     *(Path(get_path(each)) for each in ("stdlib", "platstdlib", "purelib", "platlib")),
@@ -71,21 +74,36 @@ def _in_file(path: Path, name: str) -> str:
 
 
 def own_files(error: BaseException | None = None) -> list[str]:
-    """Of the user's own, what was imported, or failed to be."""
+    """Of the user's own, what was imported, or failed to be; and what could mend that."""
     named = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     if error is not None:
         named += [each.filename for each in extract_tb(error.__traceback__)]
         named.append(getattr(error, "filename", None))  # what is not valid Python never ran
-    return sorted({each for each in named if each and _is_own(Path(each))})
+    found = {each for each in named if each and _is_own(Path(each))}
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        found.update(_places(error.name))
+    return sorted(found)
 
 
 def _is_own(path: Path) -> bool:
-    return path.is_file() and not any(path.is_relative_to(each) for each in _NOT_THEIRS)
+    return path.is_file() and _is_theirs(path)
+
+
+def _is_theirs(path: Path) -> bool:
+    return not any(path.is_relative_to(each) for each in _NOT_THEIRS)
+
+
+def _places(module: str) -> Iterator[str]:
+    """Where they may put it."""
+    for folder in map(Path, sys.path):
+        if folder.is_dir() and _is_theirs(folder):
+            path = folder.joinpath(*module.split("."))
+            yield from (f"{path}.py", f"{path}/__init__.py")
 
 
 def told(error: BaseException, where: str) -> str:
-    """What the user is to mend: a sentence of ours, or the end of a traceback of theirs. ``where``
-    stands before what names no place by itself."""
+    """What the user is to mend: a sentence of ours, or a traceback of theirs. ``where`` stands
+    before what names no place by itself."""
     if isinstance(error, ConfigError | SecretsUnavailable):
         return str(error)
     trace = TracebackException.from_exception(error)
@@ -98,4 +116,10 @@ def told(error: BaseException, where: str) -> str:
     ]
     if not theirs and getattr(error, "filename", None) is None:
         lines.insert(0, f"{where}:")
-    return "\n".join(lines[-LINES:])
+    return "\n".join(lines)
+
+
+def shortened(problem: str) -> str:
+    """The end of it. Secrets are masked before: half of one would not be known as such."""
+    lines = problem.splitlines()[-LINES:]
+    return "\n".join(line if len(line) <= LINE else f"{line[:LINE]}…" for line in lines)

@@ -15,11 +15,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from framework.bus import Posted, RedisBus
+from framework.bus import Posted
 from framework.errors import BusUnavailable, ConfigError
 from framework.feed import Following
 from framework.page import Page
 from framework.panel.dev.sample import in_words, sample
+from framework.redisbus import RedisBus
 from framework.update import UtcTime, Values
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(UtcTime)
@@ -66,14 +67,14 @@ async def find_values(
     return found, at
 
 
-def parsed(given: str) -> tuple[str | None, Path]:
+def feed_and_file(given: str) -> tuple[str | None, Path]:
     """The feed and the file in ``FILE`` or ``FEED=FILE``."""
     feed, equals, path = given.partition("=")
     return (feed, Path(path)) if equals and feed.isidentifier() else (None, Path(given))
 
 
 def _of_file(page: Page[Any], given: str) -> tuple[str, Found]:
-    feed, path = parsed(given)
+    feed, path = feed_and_file(given)
     where = f"in {path}"
     try:
         body = path.read_bytes()

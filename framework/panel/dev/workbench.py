@@ -21,6 +21,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,9 +29,10 @@ from PIL import Image
 
 from framework.panel import loopback
 from framework.panel.dev.run import Run
-from framework.panel.dev.values import parsed as parsed_values
+from framework.panel.dev.values import feed_and_file
 from framework.panel.encoding import HEADER
-from framework.panel.web import Socket, load_webserver, look, parsed
+from framework.panel.viewers import Socket, Viewer, Viewers, command, talk
+from framework.panel.web import load_webserver, look
 from framework.project import FILE
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ Stamp = tuple[int, int]
 
 
 @dataclass
-class Sheet:
+class Gallery:
     """What one run has drawn."""
 
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -69,17 +71,6 @@ class Sheet:
     """Why there are none at all."""
 
 
-class _Viewer:
-    """One open page, and what it has seen: nothing is ever queued for it."""
-
-    def __init__(self) -> None:
-        self.watching = True
-        self.news = asyncio.Event()
-        self.news.set()
-        self.seen = 0
-        self.drawing = False
-
-
 class Workbench:
     """Draws ``target`` from ``values`` (what may be in it, ``values.py`` says). Implements
     ``webserver.Panel``."""
@@ -88,16 +79,15 @@ class Workbench:
         self._target = target
         self._values = values
         self._port = port
-        self._sheet = Sheet()
+        self._gallery = Gallery()
         self._doing: str | None = None
         self._revision = 1
         self._told = 1
         """The revision that brought the newest status."""
-        self._viewers: set[_Viewer] = set()
-        self._watched = asyncio.Event()
+        self._viewers = Viewers()
         self._spare: asyncio.Task[Run] | None = None
         """What draws the next time."""
-        given = [str(parsed_values(each)[1]) for each in values]
+        given = [str(feed_and_file(each)[1]) for each in values]
         files = [target.partition(":")[0], os.environ.get("MATRIX_TOML") or FILE, *given]
         self._stamps: dict[str, Stamp | None] = {}
         """Of each file that is watched, when and how large it was; None: it was not there."""
@@ -138,45 +128,47 @@ class Workbench:
                 await (await self._spare).end()
 
     async def _draw(self, run: Run) -> None:
-        sheet = Sheet()
+        gallery = Gallery()
         await run.begin(self._target, self._values)
         async for message, frame in run.messages():
             match message:
-                case {"doing": str(doing)} if sheet is not self._sheet:
+                case {"doing": str(doing)} if gallery is not self._gallery:
                     self._doing = doing
                     self._tell()
                 case {"files": list(files)}:
                     self._follow(files)
                 case {"about": dict(about)}:
-                    sheet.about = about
+                    gallery.about = about
                 case {"picture": int(number), "problem": str(problem)}:
-                    sheet.pictures.pop(number, None)
-                    sheet.problems[number] = problem
-                    if sheet is self._sheet:
+                    gallery.pictures.pop(number, None)
+                    gallery.problems[number] = problem
+                    if gallery is self._gallery:
                         self._tell()
                 case {"picture": int(number)}:
-                    sheet.pictures[number] = (self._next(), frame)
+                    gallery.pictures[number] = (self._next(), frame)
                 case {"problem": str(problem)}:
-                    sheet.problem = problem
-                    self._show(sheet)
+                    gallery.problem = problem
+                    self._show(gallery)
                     self._prepared()
                 case {"drawn": True, "again_in_s": again_in_s}:
-                    self._show(sheet)
+                    self._show(gallery)
                     self._prepared()
                     if again_in_s is not None:
                         await asyncio.sleep(max(again_in_s, FASTEST_S))
-                        await self._watched.wait()
+                        await self._viewers.watched.wait()
                         await run.go_on()
 
-    def _show(self, sheet: Sheet) -> None:
+    def _show(self, gallery: Gallery) -> None:
         """All of it at once: until then, what was drawn last stays."""
-        if sheet is not self._sheet or sheet.problem is not None:
+        if gallery is not self._gallery or gallery.problem is not None:
             now = self._next()
-            sheet.pictures = {number: (now, frame) for number, (_, frame) in sheet.pictures.items()}
-            self._sheet = sheet
+            gallery.pictures = {
+                number: (now, frame) for number, (_, frame) in gallery.pictures.items()
+            }
+            self._gallery = gallery
             self._doing = None
             self._tell()
-        self._announce()
+        self._viewers.announce()
 
     def _prepared(self) -> asyncio.Task[Run]:
         """What the next save then need not wait for."""
@@ -186,15 +178,11 @@ class Workbench:
 
     def _tell(self) -> None:
         self._told = self._next()
-        self._announce()
+        self._viewers.announce()
 
     def _next(self) -> int:
         self._revision += 1
         return self._revision
-
-    def _announce(self) -> None:
-        for viewer in self._viewers:
-            viewer.news.set()
 
     # What is watched.
 
@@ -227,35 +215,27 @@ class Workbench:
 
     async def attend(self, socket: Socket) -> None:
         """Serve one browser, until it is gone."""
-        viewer = _Viewer()
-        self._viewers.add(viewer)
-        self._look_who_watches()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(self._send(viewer, socket))
-                while (message := await socket.receive())["type"] == "websocket.receive":
-                    self._obey(message.get("text"), viewer)
-                sending.cancel()
-        finally:
-            self._viewers.discard(viewer)
-            self._look_who_watches()
+        viewer = Viewer()
+        with self._viewers.joined_by(viewer):
+            self._viewers.watch(viewer, watching=True)
+            await talk(socket, self._send(viewer, socket), partial(self._obey, viewer))
 
     async def picture(self) -> Image.Image | None:
         """All of them: a state a row, a size a column."""
-        return _joined(self._sheet)
+        return _joined(self._gallery)
 
     def status_json(self) -> str:
         return json.dumps(
             {
                 "target": self._target,
                 "doing": self._doing,
-                "problem": self._sheet.problem,
-                "problems": self._sheet.problems,
-                **self._sheet.about,
+                "problem": self._gallery.problem,
+                "problems": self._gallery.problems,
+                **self._gallery.about,
             }
         )
 
-    async def _send(self, viewer: _Viewer, socket: Socket) -> None:
+    async def _send(self, viewer: Viewer, socket: Socket) -> None:
         await socket.send_text(json.dumps({"look": look()}))
         while True:
             await viewer.news.wait()
@@ -263,7 +243,7 @@ class Workbench:
             if viewer.drawing or not viewer.watching or viewer.seen == self._revision:
                 continue
             since, viewer.seen, viewer.drawing = viewer.seen, self._revision, True
-            pictures = list(self._sheet.pictures.values())
+            pictures = list(self._gallery.pictures.values())
             if self._told > since:
                 await socket.send_text(f'{{"status":{self.status_json()}}}')
             for revision, frame in pictures:
@@ -271,23 +251,15 @@ class Workbench:
                     await socket.send_bytes(frame)
             await socket.send_text('{"end":true}')
 
-    def _obey(self, text: str | None, viewer: _Viewer) -> None:
-        match parsed(text):
+    def _obey(self, viewer: Viewer, text: str | None) -> None:
+        match command(text):
             case {"do": "drawn"}:
                 viewer.drawing = False
                 viewer.news.set()
             case {"do": "watch", "watching": bool(watching)}:
-                viewer.watching = watching
-                viewer.news.set()
-                self._look_who_watches()
+                self._viewers.watch(viewer, watching=watching)
             case _:
                 log.warning("ignored what a page asked for: %.80r", text)
-
-    def _look_who_watches(self) -> None:
-        if any(viewer.watching for viewer in self._viewers):
-            self._watched.set()
-        else:
-            self._watched.clear()
 
 
 def _stamp(file: str) -> Stamp | None:
@@ -298,14 +270,14 @@ def _stamp(file: str) -> Stamp | None:
     return found.st_mtime_ns, found.st_size
 
 
-def _joined(sheet: Sheet) -> Image.Image | None:
-    if not sheet.pictures:
+def _joined(gallery: Gallery) -> Image.Image | None:
+    if not gallery.pictures:
         return None
-    sizes = sheet.about["sizes"]
+    sizes = gallery.about["sizes"]
     wide = sum(width + GAP for width, _ in sizes) - GAP
     row = max(height for _, height in sizes) + GAP
-    joined = Image.new("RGB", (wide, row * len(sheet.about["states"]) - GAP))
-    for number, (_, frame) in sheet.pictures.items():
+    joined = Image.new("RGB", (wide, row * len(gallery.about["states"]) - GAP))
+    for number, (_, frame) in gallery.pictures.items():
         state, size = divmod(number, len(sizes))
         left = sum(width + GAP for width, _ in sizes[:size])
         width, height, *_ = HEADER.unpack_from(frame)

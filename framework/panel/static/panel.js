@@ -13,6 +13,8 @@ const LONG_PRESS_MS = 500;
 const TAP_MOVES_PX = 10;
 const HEADER_BYTES = 12;
 
+const NEVER = "No connection: a proxy must pass on Host and Upgrade";
+
 const SIGNS = { fresh: "●", late: "▲", expired: "✕", "no data": "○", failed: "!" };
 const FRESHNESS = ["fresh", "late", "expired"];
 
@@ -22,6 +24,7 @@ const canvas = $("panel");
 let leds = null;
 let drawn = null; // the frame on the screen: { sequence, rgb }
 let socket = null;
+let met = false; // whether there ever was a connection
 let retryMs = FIRST_RETRY_MS;
 let retrying = 0; // timer
 let status = null;
@@ -47,6 +50,7 @@ function connect() {
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     retryMs = FIRST_RETRY_MS;
+    met = true;
     if (document.hidden) ask("watch", { watching: false });
     notice();
     tick();
@@ -195,7 +199,7 @@ function describeFeed(item, feed) {
 
 function notice() {
   document.body.classList.toggle("lost", !connected());
-  if (!connected()) say($("notice"), "Connection lost, trying again…");
+  if (!connected()) say($("notice"), met ? "Connection lost, trying again…" : NEVER);
   else if (status && !status.connected) say($("notice"), "The bus does not answer: nothing new comes");
   else say($("notice"), "");
 }

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -26,6 +27,8 @@ from framework.errors import Unavailable
 from framework.httpcache import Memory, Remembered
 from framework.httpreply import Reply
 from framework.httptimes import retry_after
+from framework.webaddress import is_of_the_web
+from framework.webheaders import problem_with
 
 MAX_BYTES = 2 * 1024 * 1024
 """Of one reply, unpacked: a Pi has other uses for its memory."""
@@ -38,10 +41,10 @@ to be said who keeps it waiting."""
 MAX_REDIRECTS = 5
 
 _RETRIED = (408, 500, 502, 503, 504)
+_OF_A_CONDITION = (400, 412, 431)
+"""What a server may say that cannot stand to be asked whether something has changed."""
 _LOGGERS = ("httpx2", "httpcore2", "stamina")
 """The first two write whole addresses and headers, the last each repetition."""
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"([!-~]([ -~\t]*[!-~])?)?")
 
 
 class _Retryable(Unavailable):
@@ -71,6 +74,8 @@ class Http:
         self._client = httpx2.AsyncClient(
             headers={"User-Agent": user_agent},
             timeout=httpx2.Timeout(None, connect=connect_s),
+            # The same question gets the same answer, whatever was answered before.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             transport=transport,
         )
         self._wait_s = FIRST_WAIT_S if transport is None else 0.0
@@ -80,7 +85,8 @@ class Http:
         self._held_until_s: list[float] = []
 
     def begin(self) -> None:
-        """A new fetch begins."""
+        """A new fetch begins. If the last one was not good, what it was answered out of memory
+        holds no longer."""
         self._memory.begin()
         self._held_until_s.clear()
 
@@ -107,10 +113,11 @@ class Http:
         max_bytes: int = MAX_BYTES,
     ) -> Reply:
         """What is at ``url``. What was there before is not sent again if it still holds: the same
-        reply is returned, with ``is_new`` false.
+        reply is returned, with ``is_new`` false. Of good fetches, the last
+        ``httpcache.MOST_REMEMBERED`` replies are remembered.
 
-        It tries again where that may help, and follows redirections. ``params``: of the query,
-        beside those in ``url``.
+        It tries again where that may help, follows redirections, and sends back no cookies.
+        ``params``: of the query, beside those in ``url``.
 
         :raises Unavailable: there is no good reply; ``retry_after``, if the server says so.
         """
@@ -118,7 +125,7 @@ class Http:
         key = (str(request.url), *sorted((headers or {}).items()))
         answered = self._memory.get(key)
         if answered is None or answered.holds_until_s <= self._monotonic_s():
-            answered = await self._ask(request, answered, max_bytes)
+            answered = await self._ask(request, key, max_bytes)
         self._memory.put(key, answered, now_s=self._monotonic_s())
         self._held_until_s.append(answered.holds_until_s)
         return replace(answered.reply, forget=partial(self._memory.forget, key))
@@ -126,19 +133,19 @@ class Http:
     def _request(
         self, url: str, params: Mapping[str, Any], headers: Mapping[str, str]
     ) -> httpx2.Request:
-        _check(headers)
-        with suppress(httpx2.InvalidURL, UnicodeError):
-            address = httpx2.URL(url)
-            if params:
-                address = address.copy_merge_params(params)
-            if _is_of_the_web(address):
+        for name, value in headers.items():
+            if problem := problem_with(name, value):
+                raise Unavailable(problem)
+        if is_of_the_web(url):
+            with suppress(httpx2.InvalidURL, UnicodeError):
+                address = httpx2.URL(url)
+                if params:
+                    address = address.copy_merge_params(params)
                 return self._client.build_request("GET", address, headers=headers)
         raise Unavailable("that is no address of the web: it must be http(s)://HOST/...")
 
-    async def _ask(
-        self, request: httpx2.Request, known: Remembered | None, max_bytes: int
-    ) -> Remembered:
-        request.headers.update(known.validators if known else {})
+    async def _ask(self, request: httpx2.Request, key: object, max_bytes: int) -> Remembered:
+        way = [request.url.host]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limit_s):
                 async for attempt in stamina.retry_context(
@@ -150,24 +157,27 @@ class Http:
                     wait_jitter=self._wait_s,
                 ):
                     with attempt:
-                        return await self._once(request, known, max_bytes)
-        raise _late(request.url.host)
+                        return await self._once(request, key, max_bytes, way)
+        raise _late(way[-1])
 
     async def _once(
-        self, request: httpx2.Request, known: Remembered | None, max_bytes: int
+        self, request: httpx2.Request, key: object, max_bytes: int, way: list[str]
     ) -> Remembered:
-        host = request.url.host
+        """``way``: the hosts that were asked so far, to which it adds."""
+        known = self._memory.get(key)
+        request = self._client.build_request("GET", request.url, headers=request.headers)
+        request.headers.update(known.validators if known else {})
         response = None
         try:
-            response = await self._followed(request)
+            response = await self._followed(request, way)
             try:
                 content = await _content(response, max_bytes)
             finally:
                 await response.aclose()
         except httpx2.DecodingError:
-            problem = Unavailable(f"{host} answers with something that cannot be unpacked")
+            problem = Unavailable(f"{way[-1]} answers with something that cannot be unpacked")
         except httpx2.TimeoutException:
-            problem = _late(host)
+            problem = _late(way[-1])
         except (httpx2.RequestError, OSError) as error:
             if response is not None:
                 what = "breaks off in the middle of its answer"
@@ -175,24 +185,30 @@ class Http:
                 what = "does not answer in HTTP"
             else:
                 what = "cannot be reached"
-            problem = _Retryable(f"{host} {what}{_reason(error)}")
+            cause = _of_the_system(error)
+            is_final = isinstance(cause, ssl.SSLCertVerificationError)
+            problem = (Unavailable if is_final else _Retryable)(f"{way[-1]} {what}{_reason(cause)}")
         else:
             if content is None:
-                raise Unavailable(f"{host} answers with more than {max_bytes} bytes")
-            return self._judged(host, response, content, known)
+                raise Unavailable(f"{way[-1]} answers with more than {max_bytes} bytes")
+            if response.is_error:
+                # It may not stand to be asked conditionally: the next try asks plainly.
+                self._memory.forget(key)
+            return self._judged(way[-1], response, content, known)
         raise problem
 
-    async def _followed(self, request: httpx2.Request) -> httpx2.Response:
+    async def _followed(self, request: httpx2.Request, way: list[str]) -> httpx2.Response:
         """The reply at the end of all redirections. Headers go to the host that they are for, and
         what was asked over TLS is not asked in clear."""
-        host = request.url.host
         for _ in range(MAX_REDIRECTS + 1):
+            host = request.url.host
+            way.append(host)
             response = await self._client.send(request, stream=True)
             if not response.has_redirect_location:
                 return response
             await response.aclose()
             onward = response.next_request
-            if onward is None or not _is_of_the_web(onward.url):
+            if onward is None or not is_of_the_web(str(onward.url)):
                 raise Unavailable(f"{host} sends its callers on to what is no address of the web")
             if onward.url.scheme == "http" and request.url.scheme == "https":
                 raise Unavailable(f"{host} sends its callers on to where they would be overheard")
@@ -216,7 +232,8 @@ class Http:
             raise Unavailable(f"{said}: it wants a key, or another one", retry_after=patience)
         if status == 429:
             raise Unavailable(f"{said}: it is asked too often", retry_after=patience)
-        if status in _RETRIED and patience is None:
+        was_conditional = known is not None and status in _OF_A_CONDITION
+        if (status in _RETRIED or was_conditional) and patience is None:
             raise _Retryable(said)
         raise Unavailable(said, retry_after=patience)
 
@@ -231,32 +248,28 @@ async def _content(response: httpx2.Response, max_bytes: int) -> bytes | None:
     return bytes(content)
 
 
-def _is_of_the_web(url: httpx2.URL) -> bool:
-    is_port = url.port is None or 0 < url.port < 65536
-    return url.scheme in ("http", "https") and bool(url.host) and is_port
-
-
-def _check(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise Unavailable("the name of a header cannot be sent: letters, digits and - will do")
-        if not _HEADER_VALUE.fullmatch(value):
-            raise Unavailable(
-                f"the value of the header {name} cannot be sent: it must be printable ASCII, "
-                f"without a space or a line end before or after it"
-            )
-
-
 def _late(host: str) -> Unavailable:
     return _Retryable(f"{host} does not answer in time")
 
 
-def _reason(error: BaseException) -> str:
-    """Of the system, and of nobody else: a library may say what was asked."""
+def _of_the_system(error: BaseException) -> OSError | None:
+    """What the system, or TLS, said: a library may say what was asked."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError) and seen.errno:
-            # Of a name that is not found, the number is none of the system's.
-            return f": {os.strerror(seen.errno) if seen.errno > 0 else seen.strerror}"
+        if isinstance(seen, OSError) and (seen.errno or isinstance(seen, ssl.SSLError)):
+            return seen
         seen = seen.__cause__ or seen.__context__
-    return ""
+    return None
+
+
+def _reason(cause: OSError | None) -> str:
+    match cause:
+        case None:
+            return ""
+        case ssl.SSLCertVerificationError():
+            return f": its certificate is not trusted: {cause.verify_message}"
+        case ssl.SSLError():  # whose number is none of the system's
+            return ": TLS fails"
+    # Of a name that is not found, the number is none of the system's either.
+    number = cause.errno or 0
+    return f": {os.strerror(number) if number > 0 else cause.strerror}"

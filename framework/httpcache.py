@@ -7,6 +7,7 @@ that a mended one keeps nothing alive.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Self
 
 from framework.httpreply import Reply
 from framework.httptimes import holds_for, may_be_kept
+from framework.webheaders import is_value
 
 MOST_REMEMBERED = 16
 
@@ -54,7 +56,10 @@ class Memory:
         """None: nothing can be remembered of it, nor is what was before it true any longer."""
 
     def begin(self) -> None:
-        """A new fetch begins; what the last one was answered is forgotten unless it was good."""
+        """A new fetch begins; what the last one was answered is forgotten unless it was good, and
+        what it found here holds no longer: that may be why it failed."""
+        for key in self._unproven.keys() & self._good.keys():
+            self._good[key] = replace(self._good[key], holds_until_s=-math.inf)
         self._unproven.clear()
 
     def keep(self) -> None:
@@ -88,8 +93,9 @@ def _trim(
 
 
 def _validators(headers: Mapping[str, str]) -> dict[str, str]:
-    """What asks whether it has changed. The words are the server's own, sent back as they came."""
+    """What asks whether it has changed. The words are the server's own, sent back as they came if
+    they can be sent at all."""
     if not may_be_kept(headers):
         return {}
     pairs = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
-    return {asks: headers[has] for has, asks in pairs if has in headers}
+    return {asks: headers[has] for has, asks in pairs if has in headers and is_value(headers[has])}

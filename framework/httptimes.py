@@ -13,8 +13,10 @@ from email.utils import parsedate_to_datetime
 
 LONGEST = timedelta(days=1)
 _NOW = timedelta(0)
-_MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,10})")
-_SECONDS = re.compile(r"\d{1,10}")
+_MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d+)")
+_SECONDS = re.compile(r"\d+")
+_MOST_S = 1e10
+"""Of what is counted: more than anybody means, and a timedelta holds it."""
 
 
 def holds_for(headers: Mapping[str, str], *, received: datetime) -> timedelta:
@@ -26,11 +28,11 @@ def holds_for(headers: Mapping[str, str], *, received: datetime) -> timedelta:
     if "no-store" in control or "no-cache" in control:
         return _NOW
     if found := _MAX_AGE.search(control):
-        lifetime = timedelta(seconds=int(found[1]))
+        lifetime = _seconds(found[1])
     else:
         lifetime = _until(headers.get("expires", ""), headers, received) or _NOW
     age = headers.get("age", "").strip()
-    passed = timedelta(seconds=int(age)) if _SECONDS.fullmatch(age) else _NOW
+    passed = _seconds(age) if _SECONDS.fullmatch(age) else _NOW
     return _believed(lifetime - passed)
 
 
@@ -43,9 +45,14 @@ def retry_after(headers: Mapping[str, str], *, received: datetime) -> timedelta 
     """How long the server wants to be left alone, if it says so. RFC 9110, 10.2.3."""
     said = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(said):
-        return _believed(timedelta(seconds=int(said)))
+        return _believed(_seconds(said))
     until = _until(said, headers, received)
     return None if until is None else _believed(until)
+
+
+def _seconds(digits: str) -> timedelta:
+    # As a float: an int of thousands of digits is refused.
+    return timedelta(seconds=min(float(digits), _MOST_S))
 
 
 def _believed(wait: timedelta) -> timedelta:

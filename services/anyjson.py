@@ -23,14 +23,15 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr
 
 from framework import Config, ConfigError, ServerBase, Unavailable
 from framework.oneline import one_line
 from framework.webaddress import is_of_the_web
+from framework.webheaders import problem_with
 from services.feeds import Json, ValueColour
 from services.jsonkind import described
 from services.jsonpath import Path, find, named, parse
@@ -41,9 +42,6 @@ MOST_POINTS = 512
 KEY = "{key}"
 """Where the key stands in ``url`` and ``headers``."""
 
-HeaderName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
-HeaderText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[ -~]*$")]
-
 
 class JsonConfig(Config):
     # Plain, so that it may stand in matrix.toml; it is in no repr, because one that is sealed as a
@@ -51,7 +49,7 @@ class JsonConfig(Config):
     url: str = Field(repr=False)
     """What to ask. ``{key}`` in it, and in ``headers``, becomes ``key``."""
     key: SecretStr | None = None
-    headers: dict[HeaderName, HeaderText] = Field(default={}, repr=False)
+    headers: dict[str, str] = Field(default={}, repr=False)
     value: str = Field(default="", max_length=200)
     """The path to what is shown; empty: the whole answer is."""
     series: str | None = Field(default=None, max_length=200)
@@ -71,8 +69,6 @@ class JsonServer(ServerBase[Json, JsonConfig]):
 
     def __init__(self, *, name: str | None = None, config: JsonConfig | None = None) -> None:
         super().__init__(name=name, config=config)
-        if not is_of_the_web(self.config.url):
-            raise self._wrong("url", "must be http://HOST/... or https://HOST/...")
         self._value = self._path("value", self.config.value)
         series = self.config.series
         self._series = None if series is None else self._path("series", series)
@@ -84,17 +80,19 @@ class JsonServer(ServerBase[Json, JsonConfig]):
                 if wanted
                 else f"nothing asks for it; write {KEY} where it belongs, in url or in headers",
             )
+        if not is_of_the_web(self._url()):
+            raise self._wrong("url", "must be http://HOST/... or https://HOST/...")
+        for name, text in self._headers().items():
+            if problem := problem_with(name, text):
+                is_whole = KEY not in self.config.headers[name]
+                raise self._wrong("headers" if is_whole else "headers, with the key", problem)
 
     def every(self) -> timedelta:
         return timedelta(minutes=self.config.minutes)
 
     async def fetch(self) -> Json:
         config = self.config
-        key = config.key.get_secret_value() if config.key else ""
-        reply = await self.http.get(
-            config.url.replace(KEY, quote(key, safe="")),
-            headers={name: text.replace(KEY, key) for name, text in config.headers.items()},
-        )
+        reply = await self.http.get(self._url(), headers=self._headers())
         document = reply.json()
         return Json(
             label=config.label or self.name,
@@ -104,6 +102,16 @@ class JsonServer(ServerBase[Json, JsonConfig]):
             decimals=config.decimals,
             series=self._points(document),
         )
+
+    def _url(self) -> str:
+        return self.config.url.replace(KEY, quote(self._key(), safe=""))
+
+    def _headers(self) -> dict[str, str]:
+        key = self._key()
+        return {name: text.replace(KEY, key) for name, text in self.config.headers.items()}
+
+    def _key(self) -> str:
+        return self.config.key.get_secret_value() if self.config.key else ""
 
     def _shown(self, found: Any) -> float | str | None:
         if found is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import psutil
+from pydantic import Field
 
 from framework import Config, ConfigError, ServerBase
 from services.feeds import System
@@ -26,7 +27,7 @@ TOO_HOT_C = 125.0
 
 
 class SystemConfig(Config):
-    disk: str = "/"
+    disk: str = Field(default="/", min_length=1)
     """A folder on the file system to tell of. One that goes away later is no error."""
 
 
@@ -59,7 +60,7 @@ class SystemServer(ServerBase[System, SystemConfig]):
 
     def __init__(self, *, name: str | None = None, config: SystemConfig | None = None) -> None:
         super().__init__(name=name, config=config)
-        if told(Path(self.config.disk).stat) is None:
+        if not told(Path(self.config.disk).is_dir):
             raise ConfigError(
                 f"SystemConfig [{self.name}] disk: there is no such folder here, or it may not be "
                 f"looked at; set [config.{self.name}] disk in matrix.toml"

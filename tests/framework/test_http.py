@@ -6,10 +6,13 @@ import asyncio
 import gzip
 import json
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -23,6 +26,7 @@ from framework.httpreply import Reply
 from framework.server import ServerBase
 from framework.testing import Canned, Harness
 from framework.update import Values
+from tests.real.authority import Authority
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 URL = "https://tides.example/v1/tide"
@@ -122,7 +126,7 @@ async def test_what_went_wrong_meanwhile_does_not_make_it_be_sent_again() -> Non
     async with Harness(tide_server(), now=T0) as h:
         h.http.answers[URL] = Canned({"height": 3}, headers={"ETag": "1"})
         await h.fetch()
-        for wrong in (Canned(status=404), httpx2.ReadError("reset"), b" " * 3_000_000):
+        for wrong in (httpx2.ReadError("reset"), b" " * 3_000_000):
             h.http.answers[URL] = wrong
             await h.fetch()
             assert h.unavailable
@@ -130,6 +134,48 @@ async def test_what_went_wrong_meanwhile_does_not_make_it_be_sent_again() -> Non
         await h.fetch()
         assert h.unavailable is None
         assert h.http.requests[-1].headers["if-none-match"] == "1"
+
+
+@pytest.mark.parametrize("status", [400, 412, 431, 500])
+async def test_a_server_that_cannot_stand_to_be_asked_about_a_change_is_asked_plainly(
+    status: int,
+) -> None:
+    def answer(request: httpx2.Request) -> Canned:
+        if "if-none-match" in request.headers:
+            return Canned(status=status)
+        return Canned({"height": 3}, headers={"ETag": "1"})
+
+    async with Harness(tide_server(), now=T0, http={URL: answer}) as h:
+        for _ in range(3):
+            await h.fetch()
+            assert h.unavailable is None
+        asked = ["if-none-match" in request.headers for request in h.http.requests]
+        assert asked == [False, True, False, True, False]
+
+
+async def test_what_suddenly_is_of_no_use_is_asked_for_though_it_holds() -> None:
+    class Moody(TideServer):
+        good = True
+
+        async def fetch(self) -> Tide:
+            tide = await super().fetch()
+            if not self.good:
+                raise Unavailable("no use")
+            return tide
+
+    service = Moody(config=Config())
+    async with Harness(service, now=T0) as h:
+        held = {"Cache-Control": "max-age=86400", "ETag": "8"}
+        h.http.answers[URL] = Canned({"height": 3}, headers=held)
+        await h.fetch()
+        service.good = False
+        await h.fetch()
+        assert (h.unavailable, len(h.http.requests)) == ("no use", 1)
+        service.good = True
+        h.http.answers[URL] = {"height": 4}
+        await h.fetch()
+        assert height(h) == 4
+        assert h.http.requests[-1].headers["if-none-match"] == "8"
 
 
 @pytest.mark.parametrize("bad", [{"heigth": 4}, b"<html>maintenance</html>", {"height": -99}])
@@ -350,6 +396,63 @@ async def test_headers_do_not_follow_to_another_host() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (httpx2.Response(404), "else.example answers with status 404"),
+        (httpx2.Response(200, text="x" * 100), "else.example answers with more than 10 bytes"),
+        (httpx2.Response(200, text="<html>"), "else.example answers with .* not JSON"),
+        (
+            httpx2.Response(302, headers={"Location": "ftp://x/"}),
+            "else.example sends its callers on to what is no address",
+        ),
+        (httpx2.ConnectError("refused"), "else.example cannot be reached"),
+        (httpx2.ConnectTimeout("late"), "else.example does not answer in time"),
+    ],
+)
+async def test_who_fails_after_a_redirection_is_named(
+    answer: httpx2.Response | Exception, why: str
+) -> None:
+    def ask(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "tides.example":
+            return httpx2.Response(302, headers={"Location": "https://else.example/"})
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async with _web(ask) as http:
+        with pytest.raises(Unavailable, match=f"^{why}"):
+            (await http.get(URL, max_bytes=10)).json()
+
+
+async def test_who_keeps_it_waiting_after_a_redirection_is_named(
+    passing: Callable[[float], Awaitable[None]],
+) -> None:
+    async def ask(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "tides.example":
+            return httpx2.Response(302, headers={"Location": "https://else.example/"})
+        await passing(60)
+        return await asyncio.Future()
+
+    http = _http(transport=httpx2.MockTransport(ask))
+    with pytest.raises(Unavailable, match=r"^else\.example does not answer in time"):
+        await http.get(URL)
+    await http.close()
+
+
+async def test_no_cookie_is_sent_back() -> None:
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(200, headers={"Set-Cookie": "session=1; Path=/"})
+
+    async with _web(answer) as http:
+        for _ in range(2):
+            await http.get(URL)
+    assert ["cookie" in request.headers for request in asked] == [False, False]
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "tides.example/v1",
@@ -379,6 +482,22 @@ async def test_a_header_that_cannot_be_sent_is_named(value: str) -> None:
     with pytest.raises(Unavailable, match="the name of a header cannot be sent"):
         await http.get(URL, headers={value: "X-Key"})
     await http.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("content-length", "5", "the header content-length follows from the request itself"),
+        ("Transfer-Encoding", "chunked", "the header Transfer-Encoding follows"),
+        ("Host", "tides.example", "the header Host follows"),
+        ("X-Key", 5, "the value of the header X-Key must be a text, not int"),
+        (b"X-Key", "x", "the name of a header cannot be sent"),
+    ],
+)
+async def test_a_header_that_is_none_is_named(name: Any, value: Any, why: str) -> None:
+    async with _web(lambda _: pytest.fail("it was sent")) as http:
+        with pytest.raises(Unavailable, match=f"^{why}"):
+            await http.get(URL, headers={name: value})
 
 
 async def test_headers_of_any_fit_content_are_sent() -> None:
@@ -512,7 +631,7 @@ async def _web(answer: Callable[[httpx2.Request], httpx2.Response]) -> AsyncIter
 
 
 @asynccontextmanager
-async def _serving(speak: Speak) -> AsyncIterator[str]:
+async def _serving(speak: Speak, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The address of a server that does so with each connection, once a request is there."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -520,10 +639,10 @@ async def _serving(speak: Speak) -> AsyncIterator[str]:
         await speak(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     host, port = server.sockets[0].getsockname()
     async with server:
-        yield f"http://{host}:{port}/"
+        yield f"http{'s' if tls else ''}://{host}:{port}/"
 
 
 @pytest.fixture
@@ -617,6 +736,41 @@ async def test_a_server_that_speaks_no_http(
             await http.get(url)
     assert "hunter2" not in str(raised.value)
     await http.close()
+
+
+async def test_a_certificate_that_is_not_trusted_is_said_to_be_and_not_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    hellos = 0
+
+    def count(*_: object) -> None:
+        nonlocal hellos
+        hellos += 1
+
+    leaf = Authority(tmp_path).leaf("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf.certificate, leaf.key)
+    context.sni_callback = count
+    http = _http()
+    async with _serving(lambda *_: pytest.fail("it was trusted"), context) as url:
+        with pytest.raises(Unavailable) as raised:
+            await http.get(url)
+    assert str(raised.value) == (
+        "127.0.0.1 cannot be reached: its certificate is not trusted: "
+        "unable to get local issuer certificate"
+    )
+    assert hellos == 1
+    await http.close()
+
+
+async def test_what_else_fails_in_tls_is_said_to_be_of_tls() -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("hunter2") from ssl.SSLError(1, "wrong version of hunter2")
+
+    async with _web(answer) as http:
+        with pytest.raises(Unavailable) as raised:
+            await http.get(URL)
+    assert str(raised.value) == "tides.example cannot be reached: TLS fails"
 
 
 async def test_what_unpacks_to_more_than_is_wanted_is_not_unpacked() -> None:

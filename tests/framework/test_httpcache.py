@@ -28,3 +28,23 @@ def test_what_cannot_be_remembered_takes_the_place_of_what_was() -> None:
     memory.put("key", answered(b"new"), now_s=0)
     memory.keep()
     assert memory.get("key") is None
+
+
+def test_what_a_fetch_that_failed_found_holds_no_longer() -> None:
+    memory = Memory()
+    good = answered(b"old", **{"etag": '"1"', "cache-control": "max-age=60"})
+    for key in ("asked", "other"):
+        memory.put(key, good, now_s=0)
+    memory.keep()
+    memory.put("asked", good, now_s=0)
+    memory.begin()
+    for key, holds in (("asked", False), ("other", True)):
+        found = memory.get(key)
+        assert found is not None
+        assert (found.validators, found.holds_until_s > 0) == ({"If-None-Match": '"1"'}, holds)
+
+
+def test_what_cannot_be_sent_back_asks_nothing() -> None:
+    headers = {"etag": '"café"', "last-modified": "yesterday"}
+    assert answered(b"", **headers).validators == {"If-Modified-Since": "yesterday"}
+    assert answered(b"", etag="1\r\nX: y").validators == {}

@@ -15,6 +15,8 @@ from framework.webaddress import is_of_the_web
         "http://user:password@127.0.0.1/",
         "http://[::1]:80/",
         "https://gezeiten.example/höhe",
+        "https://höhe_1.example./",
+        "http://1.2.3.example/",
     ],
 )
 def test_it_is_one(url: str) -> None:
@@ -35,6 +37,12 @@ def test_it_is_one(url: str) -> None:
         "https://tides.example:99999/",
         "https://tides.example:port/",
         "https://[::1/",
+        "https://256.1.1.1/",
+        "https://tides example/",
+        "https://tides\\example/",
+        "https://tides..example/",
+        f"https://{'tides' * 13}.example/",
+        "https://{key}.example/",
         " https://tides.example/",
         "https://tides.example/\n",
         "https://tides\t.example/",

@@ -190,6 +190,14 @@ async def test_the_key_is_put_where_the_address_and_the_headers_want_it() -> Non
     assert request.headers["X-Other"] == "{key.__class__}"
 
 
+async def test_the_key_may_be_the_name_of_a_host() -> None:
+    config = JsonConfig(url="https://{key}.example.com/", key=SecretStr("k3y"))
+    web = {"https://k3y.example.com/": b"1"}
+    async with Harness(JsonServer(config=config), now=T0, http=web) as h:
+        await h.fetch()
+        assert h.unavailable is None
+
+
 def test_the_address_may_stand_in_matrix_toml_or_sealed_and_is_never_in_a_repr() -> None:
     sealed = f"{URL}?key={KEY}"
     for sources in (
@@ -237,7 +245,29 @@ async def test_no_failure_shows_the_address_or_the_key(caplog: pytest.LogCapture
                 f" {URL}",
                 f"{URL}\n",
                 "",
+                "http://256.1.1.1/",
+                "http://a b/",
+                "http://x\\y/",
             )
+        ),
+        ({"url": "http://{key}.example/", "key": KEY}, "url: must be http://HOST/..."),
+        *(
+            ({"url": URL, "headers": headers}, f"headers: {said}")
+            for headers, said in (
+                ({"A B": "x"}, "the name of a header cannot be sent"),
+                ({"": "x"}, "the name of a header cannot be sent"),
+                ({"A": "x\r\nB: y"}, "the value of the header A cannot be sent"),
+                ({"A": "ü"}, "the value of the header A cannot be sent"),
+                ({"A": " x "}, "the value of the header A cannot be sent"),
+                ({"Host": "x"}, "the header Host follows from the request itself"),
+            )
+        ),
+        *(
+            (
+                {"url": URL, "headers": {"A": "Bearer {key}"}, "key": KEY + end},
+                "headers, with the key: the value of the header A cannot be sent: it must be",
+            )
+            for end in ("\n", "ä")
         ),
         ({"url": URL, "value": "a..b"}, "value: is no path from its character 2 on"),
         ({"url": URL, "series": "a["}, "series: is no path from its character 2 on"),
@@ -249,12 +279,3 @@ def test_what_cannot_work_is_said_at_the_start(options: dict[str, Any], said: st
     assert str(error.value).startswith(f"JsonConfig [btc] {said}")
     assert KEY not in str(error.value)
     assert error.value.__context__ is None
-
-
-@pytest.mark.parametrize(
-    "headers", [{"A B": "x"}, {"A": "x\r\nB: y"}, {"A": "ü"}, {"": "x"}], ids=str
-)
-def test_headers_are_fit_for_the_wire(headers: dict[str, str]) -> None:
-    sources = Sources(table={"btc": {"url": URL, "headers": headers}})
-    with pytest.raises(ConfigError, match=r"JsonConfig \[btc\] headers"):
-        load(JsonConfig, "btc", sources=sources)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework import Unavailable
-from services.jsonpath import COMPARED_KEYS, Every, Path, Step, find, parse, written
+from services.jsonkind import COMPARED_KEYS
+from services.jsonpath import Every, Path, Step, find, parse, written
 
 FORECAST = {
     "current": {"temperature": 18.5, "wind.max": 7, "": 0},

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import psutil
 import pytest
+from pydantic import ValidationError
 
 from framework import ConfigError
 from framework.testing import Harness
@@ -93,12 +94,17 @@ async def test_where_there_are_no_sensors_at_all_there_is_no_temperature(
     assert (await told(SystemServer(config=SystemConfig()))).temperature_c is None
 
 
-@pytest.mark.parametrize("disk", ["/no/such/folder", "/etc/passwd/folder", "a\0b"])
+@pytest.mark.parametrize("disk", ["/no/such/folder", "/etc/passwd", "/etc/passwd/folder", "a\0b"])
 def test_a_disk_that_is_not_there_is_said_at_the_start(disk: str) -> None:
     with pytest.raises(ConfigError) as error:
         SystemServer(name="nas", config=SystemConfig(disk=disk))
     assert str(error.value).startswith("SystemConfig [nas] disk: there is no such folder here")
     assert str(error.value).endswith("set [config.nas] disk in matrix.toml")
+
+
+def test_no_disk_is_none_that_is_here() -> None:
+    with pytest.raises(ValidationError, match="disk"):
+        SystemConfig(disk="")
 
 
 async def test_a_disk_that_has_gone_away_since_is_none(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,10 +19,13 @@ import pytest
 import redis
 from hypothesis import settings
 
-from framework.bus import Bus, Posted
+from framework.bus import REREAD_S, Bus, Posted
 from tests.frozen import freeze, thaw
+from tests.ports import own_port
+from tests.waiting import LIMIT_S
 
-_START_S = 10.0
+_TOLD_S = 0.8 * REREAD_S
+"""What is held is read again later, and that is not to hide that nobody was told."""
 
 settings.register_profile("no deadline", deadline=None)  # that a machine is slow is no failure
 settings.load_profile("no deadline")
@@ -41,9 +43,7 @@ class Server:
         self.binary = binary
         self.folder = folder
         self.options = options
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port: int = listener.getsockname()[1]
+        self.port = own_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,7 +63,7 @@ class Server:
                 stdout=output,
                 stderr=output,
             )
-        until_s = time.monotonic() + _START_S
+        until_s = time.monotonic() + LIMIT_S
         while not self._answers():
             assert self._process.poll() is None, log.read_text()
             assert time.monotonic() < until_s, f"no answer: {log.read_text()}"
@@ -119,24 +119,24 @@ class Watcher:
         self.failing.append((name, why))
         self._told.set()
 
-    async def until(self, there: Callable[[], bool], *, limit_s: float = 5) -> None:
+    async def until(self, there: Callable[[], bool]) -> None:
         """Wait for what it is told; whether it came is for the test to assert."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(_TOLD_S):
                 while not there():
                     self._told.clear()
                     await self._told.wait()
 
-    async def until_connected(self, *expected: bool, limit_s: float = 5) -> None:
-        await self.until(lambda: len(self.connected) >= len(expected), limit_s=limit_s)
+    async def until_connected(self, *expected: bool) -> None:
+        await self.until(lambda: len(self.connected) >= len(expected))
         assert self.connected == list(expected)
 
-    async def until_failing(self, *expected: tuple[str, str], limit_s: float = 5) -> None:
-        await self.until(lambda: len(self.failing) >= len(expected), limit_s=limit_s)
+    async def until_failing(self, *expected: tuple[str, str]) -> None:
+        await self.until(lambda: len(self.failing) >= len(expected))
         assert self.failing == list(expected)
 
-    async def until_delivered(self, *expected: tuple[str, Posted], limit_s: float = 5) -> None:
-        await self.until(lambda: len(self.delivered) >= len(expected), limit_s=limit_s)
+    async def until_delivered(self, *expected: tuple[str, Posted]) -> None:
+        await self.until(lambda: len(self.delivered) >= len(expected))
         assert self.delivered == list(expected)
 
 

@@ -323,15 +323,18 @@ async def test_the_renderer_that_came_last_is_seen_and_then_the_one_before(path:
 
 
 async def test_a_crowd_is_sent_away(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with lit(path):
-        crowd = [Show(path, picture(number)) for number in range(receiver.MOST_RENDERERS + 3)]
-        await until(lambda: "8 are connected already" in caplog.text)
-        await until(lambda: sum(bool(one.sizes) for one in crowd) == receiver.MOST_RENDERERS)
+    async with lit(path) as opened:
+        receiving = opened._receiver
+        crowd = [Show(path, picture(number)) for number in range(receiver.MOST_RENDERERS)]
+        await until(lambda: [bool(one.frame) for one in receiving._renderers] == [True] * 8)
+        late = [Show(path, picture(number)) for number in range(3)]
+        await until(lambda: receiving._outage.failures > len(late))
+        assert not any(one.sizes for one in late)
         told = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
         assert told.count("renderer: sent away: 8 are connected already") == 1
-        await crowd.pop(next(n for n, one in enumerate(crowd) if one.sizes)).kill()
+        await crowd.pop().kill()
         await until(lambda: "renderer: works again after" in caplog.text)
-        for one in crowd:
+        for one in crowd + late:
             await one.kill()
 
 

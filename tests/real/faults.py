@@ -29,6 +29,7 @@ from tests.real.commands import Commands, End
 from tests.real.production import DATA_KEY, DOCUMENT, FIELDS, Production, rule
 from tests.real.proxy import Act, Call, Proxy, Reply
 from tests.real.servers import RealKubernetes, RealVault
+from tests.waiting import LIMIT_S
 
 Fault = Literal["killed before", "killed after", "reply lost", "away", "away after"]
 """What happens at one call: the command is killed before it arrives, or when the server has done
@@ -46,7 +47,6 @@ BEFORE, LOOSE_KEY = "before", "loose"
 """A Secret of another tool, and its key, which is not derived."""
 HUMAN = "human"
 """The service account that asks the API server."""
-LIMIT_S = 20.0
 UNKNOWN = "it is not known whether"
 """What a command says that cannot find out."""
 

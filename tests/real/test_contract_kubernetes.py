@@ -43,9 +43,9 @@ def opened(kubernetes: RealKubernetes) -> Iterator[Open]:
     kubernetes.account(NAMESPACE, "tide")
     with ExitStack() as stack:
 
-        def make(kubeconfig: Path = kubernetes.admin) -> KubernetesClient:
+        def make(kubeconfig: Path = kubernetes.admin, *, patience_s: float = 5) -> KubernetesClient:
             settings = KubernetesSettings(kubeconfig=str(kubeconfig))
-            return stack.enter_context(closing(KubernetesClient(settings, patience_s=1)))
+            return stack.enter_context(closing(KubernetesClient(settings, patience_s=patience_s)))
 
         yield make
 
@@ -261,7 +261,7 @@ def test_a_token_that_is_not_for_the_api_server(
 
 
 def test_frozen_and_stopped_it_is_away(kubernetes: RealKubernetes, opened: Open) -> None:
-    store = KubernetesStore(opened(), namespace=NAMESPACE, name="a")
+    store = KubernetesStore(opened(patience_s=2), namespace=NAMESPACE, name="a")
     assert store.read() is None
     kubernetes.freeze()
     try:

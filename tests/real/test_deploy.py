@@ -26,10 +26,10 @@ from tests.real.authority import Authority
 from tests.real.conftest import required
 from tests.real.kubectl import Cluster
 from tests.real.servers import RealKubernetes, RealVault
+from tests.waiting import LIMIT_S
 
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 NAMESPACE = "led"
-LIMIT_S = 30.0
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 DEPLOY_README = (ROOT / "deploy" / "README.md").read_text()
 (RECOVER,) = re.findall(r"```sh\n([^`]*--recover[^`]*)\n```", DEPLOY_README)

@@ -28,7 +28,6 @@ from framework.update import Update, Values
 from pages.tile import TilePage
 from services.feeds import Json
 from tests.real.test_whole_path import (
-    LIMIT_S,
     Steady,
     Tide,
     TidePage,
@@ -37,8 +36,8 @@ from tests.real.test_whole_path import (
     buses,
     panel,
     running,
-    until,
 )
+from tests.waiting import LIMIT_S, until
 
 KEY = "matrix:{tide}:state"
 CHANNEL = "matrix:{tide}"

@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from framework.bus import Outcome, Posted
 from framework.embedded import EmbeddedServer
 from framework.errors import ConfigError
 from framework.redisbus import open_bus
+from tests.waiting import until_blocking
 
 if TYPE_CHECKING:
     from tests.conftest import Server
@@ -43,19 +43,10 @@ def server(state: Path) -> Iterator[EmbeddedServer]:
 
 def answers(url: str) -> bool:
     try:
-        with redis.Redis.from_url(url, socket_timeout=1) as client:
+        with redis.Redis.from_url(url, socket_timeout=5) as client:
             return bool(client.ping())
     except redis.RedisError:
         return False
-
-
-def until(there: Callable[[], bool], limit_s: float = 5) -> bool:
-    end_s = time.monotonic() + limit_s
-    while not there():
-        if time.monotonic() > end_s:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def processes(state: Path) -> list[psutil.Process]:
@@ -87,7 +78,7 @@ def test_started_stopped_and_started_again(server: EmbeddedServer, state: Path) 
         server.stop()
         assert not answers(url)
         assert list(state.iterdir()) == []
-        assert until(lambda: not processes(state))
+        until_blocking(lambda: not processes(state))
     server.stop()
 
 
@@ -153,7 +144,7 @@ def test_it_is_started_again_where_it_was(server: EmbeddedServer, state: Path) -
     url = server.start()
     assert server.ended is None
     kill(state)
-    assert until(lambda: server.ended == -signal.SIGKILL)
+    until_blocking(lambda: server.ended == -signal.SIGKILL)
     assert not answers(url)
 
     server.restart()
@@ -162,13 +153,13 @@ def test_it_is_started_again_where_it_was(server: EmbeddedServer, state: Path) -
     assert (state / "bus").read_text() == f"{url}\n"
     server.stop()
     assert list(state.iterdir()) == []
-    assert until(lambda: not processes(state))
+    until_blocking(lambda: not processes(state))
 
 
 def test_a_stranger_in_its_place_is_told_no_password(server: EmbeddedServer, state: Path) -> None:
     port = urlsplit(server.start()).port
     kill(state)
-    assert until(lambda: server.ended is not None)
+    until_blocking(lambda: server.ended is not None)
     with socket.create_server(("127.0.0.1", port or 0)) as stranger:
         stranger.setblocking(False)
         server.stop()
@@ -206,8 +197,8 @@ def test_it_does_not_outlive_us(
 
     owner.send_signal(ending)
     owner.wait()
-    assert until(lambda: not answers(url))
-    assert until(lambda: not processes(state))
+    until_blocking(lambda: not answers(url))
+    until_blocking(lambda: not processes(state))
     assert (state / "bus").exists()
 
     assert answers(server.start())
@@ -229,7 +220,7 @@ def test_what_was_left_over_is_shut_down(
     assert answers(url)
 
     assert server.start() != url
-    assert until(lambda: not answers(url))
+    until_blocking(lambda: not answers(url))
 
 
 def test_a_stranger_on_the_port_of_a_left_over_is_left_alone(
@@ -306,4 +297,4 @@ def test_a_frozen_server_is_stopped_too(
         if "valkey" in process.name():
             process.suspend()
     server.stop()
-    assert until(lambda: not processes(state))
+    until_blocking(lambda: not processes(state))

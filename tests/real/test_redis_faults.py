@@ -44,7 +44,7 @@ async def connected(server: Server, **limits: float) -> AsyncIterator[RedisBus]:
 
 
 async def test_a_blocked_loop_does_not_make_the_time_late(server: Server) -> None:
-    async with connected(server) as bus, connected(server) as other:
+    async with connected(server) as bus:
         read = bus._read
 
         async def blocked(names: Iterable[str]) -> list[Any]:
@@ -54,9 +54,8 @@ async def test_a_blocked_loop_does_not_make_the_time_late(server: Server) -> Non
 
         bus._read = blocked  # type: ignore[method-assign]  # a loop that is blocked
         await bus.snapshot("tide")
-        await other.snapshot("tide")
-        late_s = (other.time.now() - bus.time.now()).total_seconds()
-        assert late_s < 0.1
+        seconds, us = server.command("TIME")
+        assert bus.time.now() >= from_us(1_000_000 * int(seconds) + int(us))
 
 
 async def test_killed_and_started_empty(private_server: MakeServer, watch: Watch) -> None:
@@ -72,7 +71,7 @@ async def test_killed_and_started_empty(private_server: MakeServer, watch: Watch
             await bus.publish("tide", post(1))
 
         server.start()
-        await watcher.until_connected(True, False, True, limit_s=2)
+        await watcher.until_connected(True, False, True)
         assert (await bus.snapshot("tide")).posted is None
         await bus.publish("tide", post(1))
         await watcher.until_delivered(("tide", post(0)), ("tide", post(1)))
@@ -86,7 +85,7 @@ async def test_there_is_no_server_yet(private_server: MakeServer, watch: Watch) 
         assert watcher.connected == [False]
 
         server.start()
-        await watcher.until_connected(False, True, limit_s=2)
+        await watcher.until_connected(False, True)
 
 
 async def test_what_was_published_while_the_connection_was_gone(
@@ -105,16 +104,16 @@ async def test_what_was_published_while_the_connection_was_gone(
 
 async def test_frozen(private_server: MakeServer, watch: Watch) -> None:
     server = private_server()
-    async with connected(server, timeout_s=0.3, reread_s=0.3) as bus:
+    async with connected(server, timeout_s=1, reread_s=0.3) as bus:
         watcher = await watch(bus, "tide")
 
         server.freeze()
-        await watcher.until_connected(True, False, limit_s=3)
+        await watcher.until_connected(True, False)
         with pytest.raises(BusUnavailable, match="no answer in time"):
             await bus.publish("tide", post(0))
 
         server.thaw()
-        await watcher.until_connected(True, False, True, limit_s=2)
+        await watcher.until_connected(True, False, True)
         await bus.publish("tide", post(1))
         await watcher.until(lambda: watcher.delivered[-1:] == [("tide", post(1))])
         assert watcher.delivered[-1] == ("tide", post(1))

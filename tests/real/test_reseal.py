@@ -23,8 +23,9 @@ from tests import forked
 from tests.real.authority import Authority
 from tests.real.production import COPY, DATA_KEY, DOCUMENT, FIELDS, ROOT, Production
 from tests.real.servers import RealKubernetes, RealVault
-from tests.real.witness import LIMIT_S, Witness
+from tests.real.witness import Witness
 from tests.secrets.scanning import counts
+from tests.waiting import LIMIT_S
 
 LOOSE_KEY = "aes256-key"
 """The other tool's, which is not derived."""

@@ -35,11 +35,11 @@ from tests.real.authority import Authority
 from tests.real.production import COPY, DATA_KEY, DOCUMENT, FIELDS, Production, rule
 from tests.real.proxy import Proxy, pass_on
 from tests.real.servers import RealKubernetes, RealVault
+from tests.waiting import until_blocking
 
 NOW = "min_age_hours = 0"
 RETIRE = "retire = true\ngrace_hours = 0"
 DONE, NOTHING, BLOCKED = 0, 3, 4
-LIMIT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,7 @@ class Job:
     def age(self) -> None:
         """Wait until the newest version is a second old: Vault counts in seconds."""
         newest = max(self.key["keys"].values())
-        until_s = time.monotonic() + LIMIT_S
-        while self.vault.must("GET", "sys/health")["server_time_utc"] <= newest:
-            assert time.monotonic() < until_s
-            time.sleep(0.05)
+        until_blocking(lambda: self.vault.must("GET", "sys/health")["server_time_utc"] > newest)
 
     @property
     def key(self) -> Mapping[str, Any]:

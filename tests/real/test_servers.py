@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from kubernetes import client, config
 
 from tests.real.servers import RealKubernetes, RealVault, kubernetes_auth
+from tests.waiting import until_blocking
 
 CONTEXT = base64.b64encode(b"v1\0fields\0test\0led\0tide\0token").decode()
 OTHER_CONTEXT = base64.b64encode(b"v1\0fields\0test\0led\0moon\0token").decode()
@@ -56,13 +56,6 @@ def decrypt(
 ) -> tuple[int, Any]:
     body = {"ciphertext": ciphertext, "context": context}
     return vault.request("POST", "transit/decrypt/led", body, token=token)
-
-
-def until(there: Callable[[], bool], *, limit_s: float = 5) -> None:
-    until_s = time.monotonic() + limit_s
-    while not there():
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("name", "version"), [("vault", "1.21.2"), ("old_vault", "1.13.1")])
@@ -255,7 +248,7 @@ def test_it_dies_with_the_process_that_started_it(vault: RealVault, tmp_path: Pa
         with socket.create_connection(("127.0.0.1", port)):
             process.kill()
     assert process.returncode == -signal.SIGKILL
-    until(lambda: not listens(port))
+    until_blocking(lambda: not listens(port))
 
 
 def listens(port: int) -> bool:

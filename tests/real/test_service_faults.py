@@ -20,7 +20,8 @@ from tests.real.conftest import required
 from tests.real.production import DOCUMENT, FIELDS, Production
 from tests.real.servers import RealKubernetes, RealVault
 from tests.real.tide import LaterServer
-from tests.real.witness import LIMIT_S, Witness
+from tests.real.witness import Witness
+from tests.waiting import LIMIT_S, until_blocking
 
 
 @pytest.fixture(scope="module")
@@ -125,20 +126,13 @@ def test_a_token_that_runs_out_before_it_is_used_is_made_anew(
             production.configure(address=witness.address)
             with witness.holding("/decrypt/") as hold, production.process() as process:
                 assert hold.arrived.wait(LIMIT_S)
-                until(lambda: production.ttl_s(witness.tokens[0]) is None)
+                until_blocking(lambda: production.ttl_s(witness.tokens[0]) is None)
                 hold.released.set()
                 assert process.stdout is not None
                 assert process.stdout.readline() == "ready\n"
             assert len(witness.tokens) == 3
     finally:
         vault.must("POST", role, {"token_ttl": 60, "token_max_ttl": 60})
-
-
-def until(there: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + LIMIT_S
-    while not there():
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from framework.secrets.transit import Sealed, Unreadable
 from tests.real.authority import Authority
 from tests.real.production import COPY, DATA_KEY, DOCUMENT, FIELDS, ROOT, Production
 from tests.real.servers import RealKubernetes, RealVault
-from tests.real.witness import LIMIT_S, Witness
+from tests.real.witness import Witness
 from tests.secrets.scanning import counts, living
+from tests.waiting import LIMIT_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

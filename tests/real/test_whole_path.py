@@ -25,8 +25,8 @@ from framework.panel.status import Status
 from framework.redisbus import RedisBus
 from framework.server import ServerBase
 from framework.update import Update, Values
+from tests.waiting import LIMIT_S, until
 
-LIMIT_S = 15.0
 DAY = timedelta(days=1)
 
 
@@ -94,12 +94,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher, "AWAY_S", 0.1)
 
 
-async def until(there: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        while not there():
-            await asyncio.sleep(0.01)
-
-
 @asynccontextmanager
 async def running(*work: Any) -> AsyncIterator[None]:
     tasks = [asyncio.ensure_future(one) for one in work]
@@ -146,10 +140,8 @@ async def test_killed_and_restarted_empty_the_last_good_value_comes_back_with_it
             assert sink.state == "fresh"
             server.start()
             await until(lambda: sink.told[-1].connected)
-            async with asyncio.timeout(LIMIT_S):
-                while (after := await stored(ours)) is None:
-                    await asyncio.sleep(0.05)
-            assert after == before
+            await until_height(ours, 1.5)
+            assert await stored(ours) == before
             assert page.tide.height_m == 1.5
 
 
@@ -194,9 +186,7 @@ async def test_of_two_instances_the_older_value_never_replaces_the_newer(
     async with buses(server.url, 2) as (first, second):
         old, new = Steady(server.url, 1.0), Steady(server.url, 2.0)
         async with running(old.serve(first)):
-            async with asyncio.timeout(LIMIT_S):
-                while await stored(first) is None:
-                    await asyncio.sleep(0.01)
+            await until_height(first, 1.0)
             dump = server.command("DUMP", "matrix:{tide}:state")
             # The second does not adopt: what it finds is older than its period.
             await asyncio.sleep(0.6)

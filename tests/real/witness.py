@@ -14,8 +14,7 @@ from typing import Any, Self
 
 from tests.real.authority import Leaf
 from tests.real.servers import RealVault
-
-LIMIT_S = 20.0
+from tests.waiting import LIMIT_S
 
 
 @dataclass

@@ -37,6 +37,7 @@ from framework.secrets.transit import (
     version_of,
 )
 from framework.testing.secrets import MemoryStore, MemoryTransit
+from tests.waiting import LIMIT_S
 
 T = TypeVar("T")
 Text = tuple[SecretPlace, str, str]
@@ -46,7 +47,6 @@ DOCUMENT = SecretPlace("document", "local", "local", "home")
 FIELDS = SecretPlace("fields", "local", "local", "parts")
 PLACES = (DOCUMENT, FIELDS)
 KEYS = {DOCUMENT: ("secrets.json",), FIELDS: ("tide.token", "latitude")}
-LIMIT_S = 30.0
 """An actor that takes longer between two calls hangs."""
 
 

@@ -426,7 +426,7 @@ def test_one_that_does_not_answer(
 ) -> None:
     with closing(standin.client(patience_s=1)) as client:
         store = KubernetesStore(client, namespace=NAMESPACE, name=NAME)
-        standin.intercept = lambda request: Answer(200, MARKER, after_s=30)
+        standin.intercept = lambda request: Answer(200, MARKER, after_s=60)
         began = time.monotonic()
         assert "does not answer in time" in refusal(StoreUnavailable, store.read)
         assert "does not answer in time" in refusal(

@@ -21,9 +21,9 @@ from framework.secrets.local.filestore import FileStore
 from framework.secrets.local.keyring import LocalTransit
 from framework.secrets.store import Conflict, StoreUnavailable
 from framework.secrets.transit import Sealed, TransitUnavailable
+from tests.waiting import LIMIT_S, until_blocking
 
 STEPS = Path(__file__).with_name("steps.py")
-LIMIT_S = 30.0
 
 WRITES = {
     "create keyring": ["none", "latest 1, floor 1"],
@@ -246,10 +246,7 @@ def stopped(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     def stop(what: str) -> subprocess.Popen[str]:
         process = start("stop", what, tmp_path / "file")
         started.append(process)
-        until_s = time.monotonic() + LIMIT_S
-        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
-            assert time.monotonic() < until_s
-            time.sleep(0.01)
+        until_blocking(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
         return process
 
     yield stop

@@ -453,6 +453,7 @@ except Exception as error:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 418, 500, 503])
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.usefixtures("asked_once")
 def test_no_error_repeats_what_was_sent(vault: VaultStandin, call: str, status: int) -> None:
     """Also of a server, or a proxy before it, that does."""
     sealed = sealed_by(vault)

@@ -14,6 +14,8 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from framework.outage import Outage
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -39,9 +41,10 @@ async def notifying(
 
 def _period_s(environ: Mapping[str, str]) -> float | None:
     """How often a sign of life is to be given: twice as often as asked. None: it is not asked."""
-    asked_us = environ.get("WATCHDOG_USEC", "")
+    text = environ.get("WATCHDOG_USEC", "")
+    asked_us = int(text) if text.isdecimal() else 0
     is_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(asked_us) / 1e6 / 2 if is_for_us and asked_us.isdecimal() else None
+    return asked_us / 1e6 / 2 if is_for_us and asked_us else None
 
 
 async def _tell(address: str, period_s: float | None, hangs: Callable[[], bool]) -> None:
@@ -49,12 +52,15 @@ async def _tell(address: str, period_s: float | None, hangs: Callable[[], bool])
         address = f"\0{address[1:]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.setblocking(False)
+        outage = Outage(log, "telling systemd")
 
         def say(what: bytes) -> None:
             try:
                 systemd.sendto(what, address)
             except OSError as error:
-                log.warning("systemd is not told %s: %s", what.decode(), error.strerror)
+                outage.failed(error.strerror or type(error).__name__)
+            else:
+                outage.recovered()
 
         say(b"READY=1")
         while period_s is not None:

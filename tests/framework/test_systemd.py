@@ -58,7 +58,13 @@ async def test_it_gives_signs_of_life_until_something_hangs(systemd: socket.sock
 
 
 @pytest.mark.parametrize(
-    "more", [{"WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": ""}, {"WATCHDOG_USEC": "often"}]
+    "more",
+    [
+        {"WATCHDOG_PID": "1"},
+        {"WATCHDOG_USEC": ""},
+        {"WATCHDOG_USEC": "often"},
+        {"WATCHDOG_USEC": "0"},
+    ],
 )
 async def test_who_is_not_asked_for_signs_of_life_says_that_it_has_started(
     systemd: socket.socket, more: dict[str, str]
@@ -80,4 +86,4 @@ async def test_a_systemd_that_does_not_listen_is_a_warning(
 
     environ = {"NOTIFY_SOCKET": str(tmp_path / "gone"), "WATCHDOG_USEC": "20000"}
     await notifying(work, environ)
-    assert caplog.messages[0] == "systemd is not told READY=1: No such file or directory"
+    assert caplog.messages[0] == "telling systemd: No such file or directory"
